@@ -1,0 +1,83 @@
+/** The YAML file as values: every default applied, every text parsed. Made by src/config from the file's text. */
+import type { Address, Prefix } from './address.js';
+import type { NetworkConfig } from './network.js';
+
+export interface Config {
+  readonly network: NetworkSection;
+  readonly host: HostSection;
+  readonly store: EtcdStoreSection | StaticStoreSection;
+  readonly dataplane: DataplaneSection;
+  readonly files: FilesSection;
+  readonly instance: InstanceSection;
+}
+
+export interface NetworkSection {
+  /** Absent when the file leaves `network.cidr` out: then the value in the store rules, live. */
+  readonly declared?: NetworkConfig;
+  /** `create` writes the network to the store when absent; `always` also when this host's file changed. */
+  readonly publish: 'create' | 'always';
+  /** Bytes; `auto` is the external interface's MTU less the backend's overhead. */
+  readonly mtu: 'auto' | number;
+  /** True: this host masquerades traffic that leaves the network, and Docker is told not to. */
+  readonly ipMasq: boolean;
+}
+
+/** Which interface carries the packets to the other hosts. */
+export type InterfaceSelector =
+  | { readonly by: 'default-route' }
+  | { readonly by: 'name'; readonly name: string }
+  | { readonly by: 'address'; readonly address: Address }
+  | { readonly by: 'regex'; readonly regex: string }
+  | { readonly by: 'can-reach'; readonly address: Address };
+
+export interface HostSection {
+  readonly interface: InterfaceSelector;
+  /** The address the other hosts send to; default: the interface's own. */
+  readonly publicIp?: Address;
+  /** Pins this host's subnet. */
+  readonly subnet?: Prefix;
+}
+
+export interface EtcdStoreSection {
+  readonly type: 'etcd';
+  /** `http://` or `https://` URLs, at least one. */
+  readonly endpoints: readonly string[];
+  /** Without a trailing slash, for example `/coreos.com/network`. */
+  readonly prefix: string;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  readonly leaseTtlSeconds: number;
+}
+
+/** No server: the peers are written in the file. */
+export interface StaticStoreSection {
+  readonly type: 'static';
+  readonly peers: readonly { readonly subnet: Prefix; readonly publicIp: Address }[];
+}
+
+export interface DataplaneSection {
+  /** TUN queues and worker threads. More than 1 makes the TUN multi-queue. */
+  readonly workers: number;
+  /** Which inner packets are accepted from a peer; see dataplane/verdict.ts. */
+  readonly sourceCheck: SourceCheck;
+}
+
+export type SourceCheck = 'strict' | 'peer' | 'off';
+
+/** Absolute paths. */
+export interface FilesSection {
+  readonly subnetEnv: string;
+  readonly dockerOptions: string;
+}
+
+export interface InstanceSection {
+  /** Names the device, the nft table, the chain suffix, the lock, the socket and the state directory. */
+  readonly name: string;
+  /** rtm_protocol of our routes (linux/rtnetlink.h): how we know them again. */
+  readonly routeProtocol: number;
+  /** Holds the status socket; on tmpfs. */
+  readonly runtimeDirectory: string;
+  /** Holds what must survive a reboot. */
+  readonly stateDirectory: string;
+}

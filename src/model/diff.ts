@@ -1,0 +1,100 @@
+/**
+ * The one comparison of wanted and found objects; every kind uses it. Pure and deterministic: the order of
+ * the input does not matter, the actions come creates first, then updates, then deletes (add before delete),
+ * each sorted by key.
+ */
+import type { Action, ForeignConflict, Plan, ResourceKey } from './plan.js';
+
+/** One object that should exist. */
+export interface Desired<State> {
+  readonly key: ResourceKey;
+  readonly state: State;
+  readonly requires?: readonly ResourceKey[];
+}
+
+/** One object that does exist. `ours` is read back from the object itself (a mark), never remembered. */
+export interface Observed<State> {
+  readonly key: ResourceKey;
+  readonly state: State;
+  readonly ours: boolean;
+}
+
+/** What a kind of object must know about itself to be compared. */
+export interface Kind<State> {
+  /** Names each managed field that is not as wanted: `mtu 1500, want 1472`. Empty: in sync. */
+  differences(want: State, have: State): readonly string[];
+  /** Why it is created, when "missing" says too little. */
+  readonly missing?: (want: State) => string;
+  /** Whether traffic stops for a moment when this is done. Default: never. */
+  readonly interrupts?: (verb: Action['verb'], want: State | undefined, have: State | undefined) => boolean;
+}
+
+export function diff<State>(
+  kind: Kind<State>,
+  desired: readonly Desired<State>[],
+  observed: readonly Observed<State>[],
+): Plan<State> {
+  const found = new Map(observed.map((object) => [object.key, object]));
+  const wanted = new Set<ResourceKey>();
+  const actions: Action<State>[] = [];
+  const foreign: ForeignConflict[] = [];
+  const interrupts = (verb: Action['verb'], want?: State, have?: State) =>
+    kind.interrupts?.(verb, want, have) ?? false;
+
+  for (const { key, state, requires = [] } of desired) {
+    wanted.add(key);
+    const have = found.get(key);
+    if (have === undefined) {
+      const reason = kind.missing?.(state) ?? 'missing';
+      actions.push({
+        verb: 'create',
+        key,
+        reason,
+        after: state,
+        requires,
+        interrupts: interrupts('create', state),
+      });
+      continue;
+    }
+    const differences = kind.differences(state, have.state);
+    // A foreign object equal to the wanted one serves as well as ours: nothing to do, nothing to own.
+    if (differences.length === 0) continue;
+    const reason = differences.join('; ');
+    if (!have.ours) foreign.push({ key, reason: `not ours: ${reason}`, blocks: true });
+    else {
+      const [before, after] = [have.state, state];
+      actions.push({
+        verb: 'update',
+        key,
+        reason,
+        before,
+        after,
+        requires,
+        interrupts: interrupts('update', after, before),
+      });
+    }
+  }
+  for (const { key, state, ours } of found.values()) {
+    if (wanted.has(key) || !ours) continue;
+    actions.push({
+      verb: 'delete',
+      key,
+      reason: 'not wanted any more',
+      before: state,
+      requires: [],
+      interrupts: interrupts('delete', undefined, state),
+    });
+  }
+  return { actions: inOrder(actions), foreign: foreign.sort(byKey) };
+}
+
+const RANK = { create: 0, update: 1, delete: 2 } as const satisfies Record<Action['verb'], number>;
+
+function inOrder<State>(actions: Action<State>[]): Action<State>[] {
+  return actions.sort((left, right) => RANK[left.verb] - RANK[right.verb] || byKey(left, right));
+}
+
+/** Code-unit order: `localeCompare` would depend on the machine. */
+export function byKey(left: { readonly key: string }, right: { readonly key: string }): number {
+  return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
+}

@@ -1,0 +1,43 @@
+/** Leases: which host holds which subnet. Pure values; wire/flannel-store.ts reads and writes flannel's JSON. */
+import type { Address, Prefix } from './address.js';
+
+/** A host's subnet in each family; at least one is there. */
+export interface Subnets {
+  readonly ipv4?: Prefix;
+  readonly ipv6?: Prefix;
+}
+
+export interface PublicIps {
+  readonly ipv4?: Address;
+  readonly ipv6?: Address;
+}
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** What a host publishes about itself: the value of its lease key. */
+export interface LeaseAttributes {
+  readonly publicIps: PublicIps;
+  /** Empty for udp and alloc, which flannel leaves out of the JSON. */
+  readonly backendType: string;
+  readonly backendData?: JsonValue;
+  readonly backendV6Data?: JsonValue;
+  /** Fields a newer flannel may have written: kept when the value is rewritten. */
+  readonly unknownFields?: { readonly [key: string]: JsonValue };
+}
+
+/** One lease as it stands in the store. */
+export interface Lease {
+  readonly subnets: Subnets;
+  readonly attributes: LeaseAttributes;
+  /** Store revisions, increasing over the whole store. */
+  readonly createRevision: bigint;
+  readonly modRevision: bigint;
+  /** The etcd lease the key hangs on; `'0'` for a reservation, which never expires. */
+  readonly etcdLease: string;
+}

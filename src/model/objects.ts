@@ -1,0 +1,145 @@
+/**
+ * The kinds of objects that are reconciled and, for each, the fields we manage. A state holds managed fields
+ * only, normalised, as plain JSON: what is not in it is never compared and never changed.
+ */
+import type { Address, Prefix } from './address.js';
+import type { SourceCheck } from './config.js';
+import type { Desired, Observed } from './diff.js';
+import type { LeaseAttributes, Subnets } from './lease.js';
+import type { NetworkConfig } from './network.js';
+import type { Plan } from './plan.js';
+
+/** A network device. `alias` is our mark: `flannelette <instance>`. */
+export interface LinkState {
+  readonly name: string;
+  readonly kind: 'tun';
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly alias: string;
+  /** A TUN's IFF_MULTI_QUEUE can never change: a difference means delete and create. */
+  readonly multiQueue: boolean;
+}
+
+export interface AddressState {
+  readonly link: string;
+  readonly address: Address;
+  /** Prefix length on the interface, 32 for flannel0. */
+  readonly length: number;
+}
+
+/** A unicast route; a field that is absent is not set in the kernel. */
+export interface RouteState {
+  readonly destination: Prefix;
+  readonly table: number;
+  readonly tos: number;
+  readonly metric: number;
+  readonly link?: string;
+  readonly via?: Address;
+  readonly onlink: boolean;
+  readonly scope: 'global' | 'link';
+}
+
+export interface SysctlState {
+  /** With dots, as sysctl(8) prints it; a device name with a dot in it is written with a slash there. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** `undefined` matches everything. Order of evaluation: all given matches must hold. */
+export interface NatRule {
+  readonly source?: { readonly prefix: Prefix; readonly negated: boolean };
+  readonly destination?: { readonly prefix: Prefix; readonly negated: boolean };
+  /** `meta mark & mask == value`. */
+  readonly mark?: { readonly value: number; readonly mask: number };
+  readonly verdict: 'return' | 'masquerade';
+}
+
+/** Our own nft table with its one postrouting chain, as a whole. */
+export interface MasqueradeState {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly table: string;
+  readonly rules: readonly NatRule[];
+  /** What stands in the table that the rules cannot express; always empty when wanted. */
+  readonly unreadable: readonly string[];
+}
+
+/** Our own chain in the filter table and the jump to it from FORWARD. */
+export interface ForwardState {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly chain: string;
+  /** Accepted as source and as destination, in order. */
+  readonly accept: readonly Prefix[];
+  readonly jump: boolean;
+  /** Rules in our chain that are none of ours, as iptables prints them; always empty when wanted. */
+  readonly unreadable: readonly string[];
+}
+
+export interface FileState {
+  readonly path: string;
+  readonly content: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+/** The network as published in the store. */
+export type NetworkConfigState = NetworkConfig;
+
+export interface LeaseState {
+  readonly subnets: Subnets;
+  readonly attributes: LeaseAttributes;
+}
+
+/** What the packet loop runs with. */
+export interface ForwarderState {
+  readonly tun: string;
+  readonly multiQueue: boolean;
+  readonly mtu: number;
+  /** Our address on the TUN: the source of our ICMP errors. */
+  readonly tunAddress: Address;
+  readonly subnet: Prefix;
+  readonly publicIp: Address;
+  readonly bind: { readonly address: Address; readonly port: number };
+  readonly sourceCheck: SourceCheck;
+}
+
+/** A row of the packet loop's table: packets to `subnet` go to `publicIp:port`. */
+export interface PeerState {
+  readonly subnet: Prefix;
+  readonly publicIp: Address;
+  readonly port: number;
+}
+
+/** Kind of object → its state. The order is the order in which one-shot `apply` creates; deletes run backwards. */
+export interface StateOf {
+  'network-config': NetworkConfigState;
+  lease: LeaseState;
+  link: LinkState;
+  sysctl: SysctlState;
+  address: AddressState;
+  forwarder: ForwarderState;
+  peer: PeerState;
+  route: RouteState;
+  masquerade: MasqueradeState;
+  forward: ForwardState;
+  file: FileState;
+}
+
+export type KindName = keyof StateOf;
+
+export const KINDS = [
+  'network-config',
+  'lease',
+  'link',
+  'sysctl',
+  'address',
+  'forwarder',
+  'peer',
+  'route',
+  'masquerade',
+  'forward',
+  'file',
+] as const satisfies readonly KindName[];
+
+export type DesiredObjects = { readonly [K in KindName]: readonly Desired<StateOf[K]>[] };
+export type ObservedObjects = { readonly [K in KindName]: readonly Observed<StateOf[K]>[] };
+export type Plans = { readonly [K in KindName]?: Plan<StateOf[K]> };

@@ -1,0 +1,304 @@
+/** Every effect the program has, as an interface. src/sys implements them; test/fakes answers as strictly as the real ones. */
+import type { Address, Prefix } from './model/address.js';
+import type {
+  ForwarderState,
+  ForwardState,
+  MasqueradeState,
+  PeerState,
+  SysctlState,
+} from './model/objects.js';
+
+// ---- time and chance -------------------------------------------------------------------------------------
+
+export interface Clock {
+  /** Milliseconds since the epoch, for people. Jumps when the wall clock is set. */
+  now(): number;
+  /** Milliseconds on CLOCK_BOOTTIME: runs on through suspend, never jumps. Deadlines count on it. */
+  boottimeMs(): number;
+  /** Resolves after `ms`; rejects with the signal's reason on abort. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  /** In [0, 1). */
+  next(): number;
+}
+
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+// ---- errors, classed by what the caller does -------------------------------------------------------------
+
+/** The world could not be read completely: try again later, change nothing. */
+export class ObserveError extends Error {
+  override readonly name = 'ObserveError';
+}
+
+/** A privilege is missing: give up and name it. */
+export class PrivilegeError extends Error {
+  override readonly name = 'PrivilegeError';
+  constructor(
+    message: string,
+    /** For example `CAP_NET_ADMIN`. */
+    readonly capability: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The store cannot be reached or does not answer in time: try again later. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/** An errno of a system call, with what it was about: `EEXIST`, `route 10.5.34.0/24 dev flannel0`. */
+export class SystemError extends Error {
+  override readonly name = 'SystemError';
+  constructor(
+    message: string,
+    /** Symbolic, for example `EEXIST`. */
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+// ---- the store -------------------------------------------------------------------------------------------
+
+export interface StoreEntry {
+  /** Relative to the store's prefix: `config`, `subnets/10.5.34.0-24`. */
+  readonly key: string;
+  readonly value: string;
+  readonly createRevision: bigint;
+  readonly modRevision: bigint;
+  /** `'0'` when the key hangs on no etcd lease. */
+  readonly lease: string;
+}
+
+export interface StoreSnapshot {
+  readonly revision: bigint;
+  /** Identity of the store: another one means that revisions cannot be compared. */
+  readonly clusterId: string;
+  /** `config` (if there) and everything below `subnets/`, at one revision. */
+  readonly entries: readonly StoreEntry[];
+}
+
+export type StoreEvent =
+  | { readonly type: 'put'; readonly entry: StoreEntry }
+  | { readonly type: 'delete'; readonly key: string; readonly modRevision: bigint };
+
+export type WatchEnd =
+  | { readonly why: 'aborted' | 'ended' | 'no answer' }
+  | { readonly why: 'compacted'; readonly revision: bigint }
+  | { readonly why: 'failed'; readonly error: Error };
+
+/** The keys of one network. Every call rejects with StoreUnavailableError within its deadline, or with the signal's reason. */
+export interface Store {
+  /** For people: `etcd http://10.8.64.10:2379`. Holds no secret. */
+  readonly description: string;
+  snapshot(signal: AbortSignal): Promise<StoreSnapshot>;
+  /** One attempt; always settles, never rejects. The caller takes a snapshot again, then watches from its revision + 1. */
+  watch(
+    from: bigint,
+    onEvents: (events: readonly StoreEvent[]) => void,
+    signal: AbortSignal,
+  ): Promise<WatchEnd>;
+  /**
+   * Writes only if the key's modification revision is still `expected` (0n: the key is absent). `lease: '0'`
+   * hangs the key on no etcd lease. Resolves with false, having written nothing, when somebody was faster.
+   */
+  compareAndPut(put: StorePut, signal: AbortSignal): Promise<boolean>;
+  compareAndDelete(key: string, expected: bigint, signal: AbortSignal): Promise<boolean>;
+  /** Resolves with the new lease's id. */
+  grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string>;
+  /** Resolves with the seconds left, 0 when the lease is gone. */
+  keepAlive(lease: string, signal: AbortSignal): Promise<number>;
+  /** Gone already is success. */
+  revokeLease(lease: string, signal: AbortSignal): Promise<void>;
+  /** Ends watches and connections. */
+  close(): void;
+}
+
+export interface StorePut {
+  readonly key: string;
+  readonly value: string;
+  readonly expected: bigint;
+  readonly lease: string;
+}
+
+// ---- the kernel ------------------------------------------------------------------------------------------
+
+export interface NetlinkLink {
+  readonly index: number;
+  readonly name: string;
+  /** IFLA_INFO_KIND: `tun`, `veth`, `bridge`; absent for a physical device. */
+  readonly kind?: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  readonly alias?: string;
+  readonly tun?: { readonly mode: 'tun' | 'tap'; readonly persist: boolean; readonly multiQueue: boolean };
+}
+
+export interface NetlinkAddress {
+  readonly link: string;
+  readonly address: Address;
+  readonly length: number;
+  readonly scope: 'global' | 'site' | 'link' | 'host' | 'nowhere';
+  readonly deprecated: boolean;
+  readonly permanent: boolean;
+}
+
+export interface NetlinkRoute {
+  readonly destination: Prefix;
+  readonly table: number;
+  readonly tos: number;
+  readonly metric: number;
+  readonly protocol: number;
+  readonly scope: 'global' | 'site' | 'link' | 'host' | 'nowhere';
+  readonly type:
+    | 'unicast'
+    | 'local'
+    | 'broadcast'
+    | 'multicast'
+    | 'blackhole'
+    | 'unreachable'
+    | 'prohibit'
+    | 'other';
+  readonly link?: string;
+  readonly via?: Address;
+  readonly preferredSource?: Address;
+  readonly onlink: boolean;
+  /** Several next hops: never one of ours. */
+  readonly multipath: boolean;
+}
+
+/** A route as we write it. Types other than unicast are never written. */
+export type NetlinkRouteSpec = Pick<
+  NetlinkRoute,
+  'destination' | 'table' | 'tos' | 'metric' | 'protocol' | 'scope' | 'link' | 'via' | 'onlink'
+>;
+
+export type NetlinkRequest =
+  | {
+      readonly op: 'set-link';
+      readonly name: string;
+      readonly mtu?: number;
+      readonly up?: boolean;
+      readonly alias?: string;
+    }
+  | { readonly op: 'delete-link'; readonly name: string }
+  | {
+      readonly op: 'add-address' | 'delete-address';
+      readonly link: string;
+      readonly address: Address;
+      readonly length: number;
+    }
+  /** add: EEXIST when the place is taken. replace: overwrites whatever is there, whoever made it. */
+  | { readonly op: 'add-route' | 'replace-route' | 'delete-route'; readonly route: NetlinkRouteSpec };
+
+export type NetlinkGroup = 'link' | 'ipv4-address' | 'ipv6-address' | 'ipv4-route' | 'ipv6-route';
+
+/** Reads reject with ObserveError when a dump was interrupted or incomplete after its retries. */
+export interface Netlink {
+  links(): Promise<readonly NetlinkLink[]>;
+  addresses(): Promise<readonly NetlinkAddress[]>;
+  /** All tables unless one is given. */
+  routes(filter?: { readonly table?: number; readonly protocol?: number }): Promise<readonly NetlinkRoute[]>;
+  /** The kernel's own choice (RTM_GETROUTE); undefined when unreachable. */
+  routeTo(
+    destination: Address,
+  ): Promise<{ readonly link: string; readonly source?: Address; readonly via?: Address } | undefined>;
+  /** Carried out in order; one entry each, undefined for success. A link name that does not exist gives ENODEV. */
+  request(requests: readonly NetlinkRequest[]): Promise<readonly (SystemError | undefined)[]>;
+  /** Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. */
+  watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void;
+}
+
+export interface Tuns {
+  /** Creates a persistent TUN (no packet information header), or does nothing when it is there already. Throws SystemError or PrivilegeError. */
+  create(name: string, options: { readonly multiQueue: boolean }): void;
+}
+
+export interface Sysctls {
+  /** Undefined when the kernel has no such setting, for example because the device is absent. */
+  read(name: string): Promise<string | undefined>;
+  /** Throws SystemError. */
+  write(setting: SysctlState): Promise<void>;
+}
+
+export interface Firewall {
+  /** Undefined when the table is absent. */
+  masquerade(family: MasqueradeState['family'], table: string): Promise<MasqueradeState | undefined>;
+  /** Replaces the whole table in one transaction. */
+  replaceMasquerade(state: MasqueradeState): Promise<void>;
+  deleteMasquerade(family: MasqueradeState['family'], table: string): Promise<void>;
+  /** Undefined when neither the chain nor a jump to it is there. */
+  forward(family: ForwardState['family'], chain: string): Promise<ForwardState | undefined>;
+  /** Replaces the chain's content and makes the jump if it is missing. */
+  replaceForward(state: ForwardState): Promise<void>;
+  deleteForward(family: ForwardState['family'], chain: string): Promise<void>;
+  /** Wakes on any change of the ruleset made through nf_tables, until `signal` aborts. */
+  watch(wake: () => void, signal: AbortSignal): void;
+}
+
+// ---- files -----------------------------------------------------------------------------------------------
+
+export interface Files {
+  /** Undefined when there is no such file. Throws SystemError for anything else, also for a file above 1 MiB. */
+  read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined>;
+  /** Temporary file, fsync, rename, fsync of the directory; makes missing directories (0755). A reader sees the old file or the new one, never half. */
+  write(path: string, content: string, mode: number): Promise<void>;
+  /** Gone already is success. */
+  remove(path: string): Promise<void>;
+  /** Wakes when one of `paths` may have changed, also by rename, symlink swap or re-creation of its directory. */
+  watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void;
+}
+
+// ---- the data plane --------------------------------------------------------------------------------------
+
+export interface DataPlaneCounters {
+  /** Packets and bytes out of the TUN to peers, and from peers into the TUN. */
+  readonly sent: { readonly packets: number; readonly bytes: number };
+  readonly received: { readonly packets: number; readonly bytes: number };
+  /** Reason → packets. */
+  readonly drops: Readonly<Record<string, number>>;
+  readonly peers: readonly PeerCounters[];
+}
+
+export interface PeerCounters {
+  readonly subnet: Prefix;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  readonly drops: number;
+  /** Milliseconds since the epoch; absent when nothing came yet. */
+  readonly lastReceivedAt?: number;
+}
+
+/** The packet loop, seen from the control plane. It runs in a thread of its own and goes on when this side stalls. */
+export interface DataPlane {
+  /** What the loop confirmed to be running with; undefined when it does not run. */
+  forwarder(): ForwarderState | undefined;
+  /** The rows the loop confirmed to have. */
+  peers(): readonly PeerState[];
+  /** Opens TUN and socket, or changes what the loop runs with; rejects with SystemError (EADDRINUSE, EADDRNOTAVAIL, ENODEV, EBUSY). */
+  configure(state: ForwarderState, signal: AbortSignal): Promise<void>;
+  /** Closes TUN and socket; the persistent TUN stays. */
+  shutDown(signal: AbortSignal): Promise<void>;
+  /** Rows to set (by subnet) and subnets to forget; resolves once the loop has them. */
+  updatePeers(
+    change: { readonly set: readonly PeerState[]; readonly remove: readonly Prefix[] },
+    signal: AbortSignal,
+  ): Promise<void>;
+  counters(): DataPlaneCounters;
+  /** Wakes when the loop stopped, lost its TUN or socket, or confirmed something. */
+  watch(wake: () => void, signal: AbortSignal): void;
+}
