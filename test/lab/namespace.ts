@@ -18,12 +18,18 @@ export async function inFreshNamespace<T>(body: () => Promise<T>): Promise<T> {
     if (unshare(CLONE_NEWNET) !== 0) {
       throw new Error(`Cannot make a network namespace (errno ${koffi.errno()}): run this test as root`);
     }
-    try {
-      return await body();
-    } finally {
-      if (setns(home, CLONE_NEWNET) !== 0)
-        throw new Error(`Cannot return to the first namespace (errno ${koffi.errno()})`);
+    // Not in a finally: an error of the return would hide the error of the body.
+    const outcome = await body().then(
+      (value) => ({ failed: false, value }) as const,
+      (error: unknown) => ({ failed: true, error }) as const,
+    );
+    if (setns(home, CLONE_NEWNET) !== 0) {
+      throw new Error(`Cannot return to the first namespace (errno ${koffi.errno()})`, {
+        cause: outcome.failed ? outcome.error : undefined,
+      });
     }
+    if (outcome.failed) throw outcome.error;
+    return outcome.value;
   } finally {
     closeSync(home);
   }
