@@ -1,0 +1,52 @@
+# Everything one does with this repository. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Directories are listed too: their time changes when a file in them goes away.
+sources := $(shell find src test examples -type d -o -name '*.ts')
+
+# One invocation for all files, so that the summary at the end covers all of them.
+run-tests := node --test --test-reporter=spec --test-timeout=300000
+
+.PHONY: help build check test demo golden clean root packages
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: dist/.built ## Compile to dist/
+
+check: dist/.built ## Types, lint, import rules, unit and golden tests: no root, under a minute
+	npx --no-install biome check --error-on-warnings
+	files=$$(scripts/list-tests unit golden) && $(run-tests) $$files
+
+test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
+	files=$$(scripts/list-tests unit golden kernel etcd e2e) && $(run-tests) --test-concurrency=2 $$files
+
+demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
+	node dist/examples/demo/demo.js
+
+golden: dist/.built ## Rewrite the expected files of the golden tests: read the diff before you commit
+	files=$$(scripts/list-tests golden) && GOLDEN=write $(run-tests) $$files
+
+clean: ## Remove what was built
+	rm -rf dist .build
+
+root:
+	@[ "$$(id --user)" -eq 0 ] || { echo 'This needs root: it makes network namespaces, TUN devices and firewall rules in them' >&2; exit 77; }
+
+packages:
+	@scripts/install-debian-packages
+
+# npm writes this file at the end of an installation.
+node_modules/.package-lock.json: package-lock.json
+	npm ci
+	@touch $@
+
+dist/.built: tsconfig.json node_modules/.package-lock.json $(sources)
+	rm -rf dist
+	npx --no-install tsc -p .
+	@touch $@
