@@ -1,0 +1,108 @@
+/**
+ * flannel's classic udp backend: every packet to another host's container goes through one TUN device to a
+ * packet loop in user space, and from there in a bare UDP datagram to that host.
+ */
+import { baseOf } from '../address.js';
+import type { Desired } from '../diff.js';
+import { addressKey, forwarderKey, linkKey, MAIN_TABLE, peerKey, routeKey, sysctlKey } from '../keys.js';
+import type { PeerState, RouteState } from '../objects.js';
+import { type Backend, BackendError, type BackendInput, type BackendPlan } from './backend.js';
+
+const ENCAPSULATION_BYTES = 28; // IPv4 20 + UDP 8, no options
+
+export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (input) => {
+  const { network, subnets, host, instance, dataplane, requires } = input;
+  const subnet = subnets.ipv4;
+  const { ipv4: bindAddress } = host.external;
+  const publicIp = host.publicIps.ipv4;
+  if (network.ipv4 === undefined || subnet === undefined) {
+    throw new BackendError('Cannot run backend udp: it carries IPv4 only, and the network has no IPv4 part');
+  }
+  if (bindAddress === undefined || publicIp === undefined) {
+    throw new BackendError(`Cannot run backend udp: interface ${host.external.name} has no IPv4 address`);
+  }
+
+  const mtu = input.mtu === 'auto' ? host.external.mtu - ENCAPSULATION_BYTES : input.mtu;
+  const multiQueue = dataplane.workers > 1;
+  const link = linkKey(instance);
+  // A /32, as flannel's since v0.11: the source address of the host's own traffic, and no broadcast route.
+  const [tunAddress, tunAddressLength] = [baseOf(subnet), 32];
+  const route: RouteState = {
+    destination: network.ipv4.cidr,
+    table: MAIN_TABLE,
+    tos: 0,
+    metric: 0,
+    link: instance,
+    onlink: false,
+    scope: 'global',
+  };
+  const forwarder = forwarderKey(instance);
+  const acceptLocal = `net.ipv4.conf.${instance.replaceAll('.', '/')}.accept_local`;
+  const { peers, ignored } = peersOf(input);
+
+  return {
+    mtu,
+    lease: { backendType: '' },
+    devices: [instance],
+    ignored,
+    objects: {
+      link: [
+        {
+          key: link,
+          state: { name: instance, kind: 'tun', mtu, up: true, alias: linkAlias(instance), multiQueue },
+          requires,
+        },
+      ],
+      // Our ICMP errors enter through the TUN with our own address as source: without this a martian.
+      sysctl: [{ key: sysctlKey(acceptLocal), state: { name: acceptLocal, value: '1' }, requires: [link] }],
+      address: [
+        {
+          key: addressKey(instance, tunAddress, tunAddressLength),
+          state: { link: instance, address: tunAddress, length: tunAddressLength },
+          requires: [link],
+        },
+      ],
+      // The whole network in one route: Docker's more specific connected route wins for our own subnet.
+      route: [{ key: routeKey(route), state: route, requires: [link] }],
+      forwarder: [
+        {
+          key: forwarder,
+          state: {
+            tun: instance,
+            multiQueue,
+            mtu,
+            tunAddress,
+            subnet,
+            publicIp,
+            bind: { address: bindAddress, port: network.backend.port },
+            sourceCheck: dataplane.sourceCheck,
+          },
+          requires: [link],
+        },
+      ],
+      peer: peers.map(
+        (state): Desired<PeerState> => ({ key: peerKey(state.subnet), state, requires: [forwarder] }),
+      ),
+    },
+  };
+};
+
+/** Our mark on a device: `ip link` shows it. */
+export function linkAlias(instance: string): string {
+  return `flannelette ${instance}`;
+}
+
+/** The other hosts' rows. flannel's udp takes every lease, whatever its backend type; sending to a vxlan host is useless. */
+function peersOf({ leases, network }: BackendInput<{ type: 'udp'; port: number }>) {
+  const peers: PeerState[] = [];
+  const ignored: BackendPlan['ignored'][number][] = [];
+  for (const { subnets, attributes } of leases) {
+    const subnet = subnets.ipv4;
+    const publicIp = attributes.publicIps.ipv4;
+    if (attributes.backendType !== '')
+      ignored.push({ subnet, reason: `backend ${attributes.backendType}, ours is udp` });
+    else if (subnet === undefined || publicIp === undefined) ignored.push({ subnet, reason: 'no IPv4 part' });
+    else peers.push({ subnet, publicIp, port: network.backend.port });
+  }
+  return { peers, ignored };
+}
