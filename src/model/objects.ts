@@ -12,7 +12,8 @@ import type { Plan } from './plan.js';
 /** A network device. `alias` is our mark: `flannelette <instance>`. */
 export interface LinkState {
   readonly name: string;
-  readonly kind: 'tun';
+  /** IFLA_INFO_KIND; `tun` is the only one that is wanted so far. */
+  readonly kind: string;
   readonly mtu: number;
   readonly up: boolean;
   readonly alias: string;
@@ -27,7 +28,7 @@ export interface AddressState {
   readonly length: number;
 }
 
-/** A unicast route; a field that is absent is not set in the kernel. */
+/** A route; a field that is absent is not set in the kernel. */
 export interface RouteState {
   readonly destination: Prefix;
   readonly table: number;
@@ -36,8 +37,13 @@ export interface RouteState {
   readonly link?: string;
   readonly via?: Address;
   readonly onlink: boolean;
-  readonly scope: 'global' | 'link';
+  /** RTN_* and RT_SCOPE_* of linux/rtnetlink.h by name; wanted are `unicast`, and `global` or `link`. */
+  readonly type: string;
+  readonly scope: NetlinkScope;
 }
+
+/** RT_SCOPE_* of linux/rtnetlink.h; `global` is RT_SCOPE_UNIVERSE. */
+export type NetlinkScope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 
 export interface SysctlState {
   /** With dots, as sysctl(8) prints it; a device name with a dot in it is written with a slash there. */

@@ -1,0 +1,43 @@
+/** The rows of the packet loop's table: which host takes the packets to which subnet. */
+import { diff, type Kind } from '../model/diff.js';
+import { peerKey } from '../model/keys.js';
+import type { PeerState } from '../model/objects.js';
+import type { ActionResult } from '../model/plan.js';
+import type { DataPlane } from '../ports.js';
+import type { Reconciler } from './reconciler.js';
+
+const kind: Kind<PeerState> = {
+  differences(want, have) {
+    const differences: string[] = [];
+    if (have.publicIp !== want.publicIp) differences.push(`at ${have.publicIp}, want ${want.publicIp}`);
+    if (have.port !== want.port) differences.push(`port ${have.port}, want ${want.port}`);
+    return differences;
+  },
+};
+
+export function peerReconciler(dataPlane: DataPlane): Reconciler<PeerState> {
+  return {
+    name: 'peer',
+    async observe() {
+      return dataPlane.peers().map((state) => ({ key: peerKey(state.subnet), state, ours: true }));
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    /** All rows in one message: they take effect together. */
+    async apply(actions, signal) {
+      signal.throwIfAborted();
+      const set = actions.flatMap(({ after }) => (after === undefined ? [] : [after]));
+      const remove = actions.flatMap(({ verb, before }) =>
+        verb === 'delete' && before !== undefined ? [before.subnet] : [],
+      );
+      try {
+        await dataPlane.updatePeers({ set, remove }, signal);
+        return actions.map(({ key }): ActionResult => ({ key, outcome: 'done' }));
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        return actions.map(({ key }): ActionResult => ({ key, outcome: 'failed', error }));
+      }
+    },
+    watch: (wake, signal) => dataPlane.watch(wake, signal),
+  };
+}

@@ -1,0 +1,87 @@
+/** Routes of the network. Ours carry our protocol number; whatever else stands in their place is left alone. */
+import { contains } from '../model/address.js';
+import { diff, type Kind, type Observed } from '../model/diff.js';
+import { routeKey } from '../model/keys.js';
+import type { RouteState } from '../model/objects.js';
+import type { Action } from '../model/plan.js';
+import type { Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
+import { carryOutBatched } from './carry-out-batched.js';
+import type { Reconciler } from './reconciler.js';
+import type { Scope } from './scope.js';
+
+const kind: Kind<RouteState> = {
+  differences(want, have) {
+    const differences: string[] = [];
+    if (have.link !== want.link) differences.push(`dev ${have.link ?? 'none'}, want ${want.link ?? 'any'}`);
+    if (have.via !== want.via) differences.push(`via ${have.via ?? 'none'}, want ${want.via ?? 'none'}`);
+    if (have.onlink !== want.onlink) differences.push(`onlink ${have.onlink}, want ${want.onlink}`);
+    if (have.scope !== want.scope) differences.push(`scope ${have.scope}, want ${want.scope}`);
+    if (have.type !== want.type) differences.push(`type ${have.type}, want ${want.type}`);
+    return differences;
+  },
+};
+
+/**
+ * Ours are the routes that carry `protocol` and lead over our devices or into our network: another instance
+ * may share the number.
+ */
+export function routeReconciler(
+  netlink: Netlink,
+  protocol: number,
+  scope: () => Scope,
+): Reconciler<RouteState> {
+  const request = ({ verb, before, after }: Action<RouteState>): NetlinkRequest => {
+    const state = after ?? before;
+    if (state === undefined) throw new TypeError('An action without a state cannot be carried out');
+    const { type: _, ...spec } = state;
+    // An update was planned on a route that carried our protocol: only such a one may be replaced.
+    const op = ({ create: 'add-route', update: 'replace-route', delete: 'delete-route' } as const)[verb];
+    return { op, route: { ...spec, protocol } };
+  };
+
+  return {
+    name: 'route',
+    async observe(desired) {
+      const { devices, networks } = scope();
+      const isOurs = (route: NetlinkRoute) =>
+        route.protocol === protocol &&
+        (devices.includes(route.link ?? '') ||
+          networks.some((network) => contains(network, route.destination)));
+      const wanted = new Set(desired.map(({ key }) => key));
+      const found = new Map<string, Observed<RouteState>>();
+      for (const route of await netlink.routes()) {
+        const key = routeKey(route);
+        const ours = isOurs(route);
+        // Several routes of one identity: the kernel uses the first, so that is the one in place.
+        if ((ours || wanted.has(key)) && !found.has(key))
+          found.set(key, { key, state: stateOf(route), ours });
+      }
+      return [...found.values()];
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    apply: (actions, signal) =>
+      carryOutBatched(actions, signal, netlink, {
+        request,
+        // EEXIST is no success here: somebody else's route has the place.
+        isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ESRCH' || code === 'ENODEV'),
+      }),
+    // Routes lost because a device went down or away are not announced: link events must wake too.
+    watch: (wake, signal) => netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal),
+  };
+}
+
+function stateOf(route: NetlinkRoute): RouteState {
+  const { destination, table, tos, metric, link, via, onlink, scope, multipath } = route;
+  const type = multipath ? 'multipath' : route.type;
+  return {
+    destination,
+    table,
+    tos,
+    metric,
+    onlink,
+    scope,
+    type,
+    ...(link === undefined ? {} : { link }),
+    ...(via === undefined ? {} : { via }),
+  };
+}

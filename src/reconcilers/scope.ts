@@ -1,0 +1,8 @@
+/** Where to look for objects of ours whose mark alone does not say so. */
+import type { Prefix } from '../model/address.js';
+
+/** What belongs to this instance; read anew in every round, since the network can change while we run. */
+export interface Scope {
+  readonly devices: readonly string[];
+  readonly networks: readonly Prefix[];
+}

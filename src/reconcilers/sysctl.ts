@@ -1,0 +1,30 @@
+/** Kernel settings. They have no owner, so they are set when wanted and never set back. */
+import { diff, type Kind } from '../model/diff.js';
+import { sysctlKey } from '../model/keys.js';
+import type { SysctlState } from '../model/objects.js';
+import type { Netlink, Sysctls } from '../ports.js';
+import { carryOut } from './carry-out.js';
+import type { Reconciler } from './reconciler.js';
+
+const kind: Kind<SysctlState> = {
+  differences: (want, have) => (have.value === want.value ? [] : [`${have.value}, want ${want.value}`]),
+};
+
+export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler<SysctlState> {
+  return {
+    name: 'sysctl',
+    async observe(desired) {
+      const read = desired.map(async ({ state: { name } }) => ({ name, value: await sysctls.read(name) }));
+      return (await Promise.all(read)).flatMap(({ name, value }) =>
+        value === undefined ? [] : [{ key: sysctlKey(name), state: { name, value }, ours: true }],
+      );
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    apply: (actions, signal) =>
+      carryOut(actions, signal, async ({ after }) => {
+        if (after !== undefined) await sysctls.write(after);
+      }),
+    // The kernel announces no change of a setting; those of a new device come with it. The timer does the rest.
+    watch: (wake, signal) => netlink.watch(['link'], wake, signal),
+  };
+}
