@@ -1,0 +1,51 @@
+/** What the operator is told about each object and about the whole. Pure data, made from rounds. */
+import type { ActionResult, Plan, ResourceKey } from './plan.js';
+
+/**
+ * `in-sync`: as wanted. `pending`: will be changed. `waiting`: needs another object first. `failed`: tried
+ * without success, will be tried again. `conflict`: something foreign has its place. `foreign`: not ours and not in the way.
+ */
+export type ObjectState = 'in-sync' | 'pending' | 'waiting' | 'failed' | 'conflict' | 'foreign';
+
+export interface ObjectStatus {
+  readonly key: ResourceKey;
+  readonly state: ObjectState;
+  /** Empty when in sync. */
+  readonly reason: string;
+}
+
+/** The states of all objects of one kind after a round: what its second observation says. */
+export function objectStatuses(
+  desiredKeys: readonly ResourceKey[],
+  remaining: Plan,
+  results: readonly ActionResult[],
+): readonly ObjectStatus[] {
+  const statuses = new Map<ResourceKey, ObjectStatus>();
+  for (const key of desiredKeys) statuses.set(key, { key, state: 'in-sync', reason: '' });
+  for (const { key, reason, blocks } of remaining.foreign) {
+    statuses.set(key, { key, state: blocks ? 'conflict' : 'foreign', reason });
+  }
+  const outcomes = new Map(results.map((result) => [result.key, result]));
+  for (const action of remaining.actions) {
+    const { key, verb, reason, requires } = action;
+    const result = outcomes.get(key);
+    if (result?.outcome === 'failed') {
+      statuses.set(key, {
+        key,
+        state: 'failed',
+        reason: `${verb}: ${result.error?.message ?? 'no reason given'}`,
+      });
+    } else if (result?.outcome === 'waiting') {
+      statuses.set(key, { key, state: 'waiting', reason: `${verb} needs ${requires.join(', ')}` });
+    } else statuses.set(key, { key, state: 'pending', reason: `${verb}: ${reason}` });
+  }
+  return [...statuses.values()];
+}
+
+/** Keys that others may count on: wanted, there, and nothing foreign in their place. */
+export function presentKeys(desiredKeys: readonly ResourceKey[], remaining: Plan): readonly ResourceKey[] {
+  const missing = new Set<ResourceKey>();
+  for (const { key, verb } of remaining.actions) if (verb === 'create') missing.add(key);
+  for (const { key, blocks } of remaining.foreign) if (blocks) missing.add(key);
+  return desiredKeys.filter((key) => !missing.has(key));
+}

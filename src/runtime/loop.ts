@@ -1,0 +1,148 @@
+/**
+ * Drives one kind of object for ever: a round when something woke it, when a retry is due, and now and then
+ * because messages get lost. Loops share nothing but the answers to `requires`: one that stalls or throws
+ * delays no other.
+ */
+import type { Desired } from '../model/diff.js';
+import type { KindName, StateOf } from '../model/objects.js';
+import type { ResourceKey } from '../model/plan.js';
+import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.js';
+import type { Clock, Log, Random } from '../ports.js';
+import type { Reconciler } from '../reconcilers/reconciler.js';
+import { type BackOff, backOffMs } from './back-off.js';
+import { withDeadline } from './deadline.js';
+import { isConverged, type Round, runRound } from './round.js';
+import { Wake } from './wake.js';
+
+export interface LoopTimings {
+  /** Longest time without a round; jittered by ±25 %. */
+  readonly resyncMs: number;
+  /** Shortest time between the starts of two rounds: a burst of events costs one round each. */
+  readonly leastGapMs: number;
+  readonly roundDeadlineMs: number;
+  readonly backOff: BackOff;
+}
+
+export const LOOP_TIMINGS: LoopTimings = {
+  resyncMs: 30_000,
+  leastGapMs: 20,
+  roundDeadlineMs: 15_000,
+  backOff: { firstMs: 100, mostMs: 10_000 },
+};
+
+/** `undefined` as desired state: it cannot be told yet, so nothing is touched. */
+export type DesiredSource<State> = () => readonly Desired<State>[] | undefined;
+
+export interface LoopReport {
+  readonly kind: KindName;
+  /** The last round left nothing to do. */
+  readonly converged: boolean;
+  readonly objects: readonly ObjectStatus[];
+  /** Why the last round could not be finished. */
+  readonly error?: Error;
+}
+
+export interface LoopDependencies<K extends KindName> {
+  readonly kind: K;
+  readonly reconciler: Reconciler<StateOf[K]>;
+  readonly desired: DesiredSource<StateOf[K]>;
+  readonly isPresent: (key: ResourceKey) => boolean;
+  /** Called after every round with what it saw and the keys others may count on; without those when it saw nothing. */
+  readonly onReport: (report: LoopReport, present?: readonly ResourceKey[]) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly timings?: LoopTimings;
+}
+
+export class Loop<K extends KindName> {
+  readonly #wake = new Wake();
+  readonly #deps: LoopDependencies<K>;
+  readonly #timings: LoopTimings;
+  #failures = 0;
+
+  constructor(dependencies: LoopDependencies<K>) {
+    this.#deps = dependencies;
+    this.#timings = dependencies.timings ?? LOOP_TIMINGS;
+  }
+
+  wake = (): void => this.#wake.wake();
+
+  /** Runs until `signal` aborts; then resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { reconciler, clock } = this.#deps;
+    reconciler.watch?.(this.wake, signal);
+    while (!signal.aborted) {
+      const startedAt = clock.boottimeMs();
+      await this.#round(signal);
+      try {
+        const gap = startedAt + this.#timings.leastGapMs - clock.boottimeMs();
+        if (gap > 0) await clock.sleep(gap, signal);
+        await this.#wake.wait(clock, this.#pauseMs(), signal);
+      } catch {
+        break; // Only an abort ends a wait early.
+      }
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { kind, reconciler, clock, log, onReport, isPresent } = this.#deps;
+    const desired = this.#deps.desired();
+    if (desired === undefined) {
+      this.#failures = 0;
+      onReport({ kind, converged: false, objects: [] }, []);
+      return;
+    }
+    const keys = desired.map(({ key }) => key);
+    try {
+      const round = await withDeadline(
+        clock,
+        this.#timings.roundDeadlineMs,
+        `a round of ${kind}`,
+        signal,
+        (limited) => runRound(reconciler, desired, isPresent, limited),
+      );
+      this.#account(round);
+      const report = {
+        kind,
+        converged: isConverged(round),
+        objects: objectStatuses(keys, round.remaining, round.results),
+      };
+      onReport(report, presentKeys(keys, round.remaining));
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#failures++;
+      if (isWorthSaying(this.#failures))
+        log.warn({ kind, failures: this.#failures, error: error.message }, 'round failed');
+      const objects = keys.map((key): ObjectStatus => ({ key, state: 'failed', reason: error.message }));
+      onReport({ kind, converged: false, objects, error });
+    }
+  }
+
+  #account({ planned, results }: Round<StateOf[K]>): void {
+    const { kind, log } = this.#deps;
+    const actions = new Map(planned.actions.map((action) => [action.key, action]));
+    let failed = false;
+    for (const { key, outcome, error } of results) {
+      const { verb, reason } = actions.get(key) ?? {};
+      if (outcome === 'done') log.info({ kind, verb, key, reason }, 'changed');
+      if (outcome !== 'failed') continue;
+      failed = true;
+      if (isWorthSaying(this.#failures + 1))
+        log.warn({ kind, verb, key, reason, error: error?.message }, 'change failed');
+    }
+    this.#failures = failed ? this.#failures + 1 : 0;
+  }
+
+  #pauseMs(): number {
+    const { random } = this.#deps;
+    if (this.#failures > 0) return backOffMs(this.#timings.backOff, this.#failures, random.next());
+    return Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
+  }
+}
+
+/** The 1st, 2nd, 4th, 8th... failure in a row: a log line each would fill the disk, none would hide the trouble. */
+function isWorthSaying(failures: number): boolean {
+  return (failures & (failures - 1)) === 0;
+}
