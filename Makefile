@@ -20,7 +20,7 @@ help: ## List the targets
 build: dist/.built ## Compile to dist/
 
 check: dist/.built ## Types, lint, import rules, unit and golden tests: no root, under a minute
-	npx --no-install biome check --error-on-warnings
+	node_modules/.bin/biome check --error-on-warnings
 	files=$$(scripts/list-tests unit golden) && $(run-tests) $$files
 
 test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
@@ -48,5 +48,5 @@ node_modules/.package-lock.json: package-lock.json
 
 dist/.built: tsconfig.json node_modules/.package-lock.json $(sources)
 	rm -rf dist
-	npx --no-install tsc -p .
+	node_modules/.bin/tsc -p .
 	@touch $@
