@@ -1,0 +1,19 @@
+/** Where this repository and its program are; compiled tests may stand in any directory below its root. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export function repositoryRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) {
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error(`Cannot find package.json above ${import.meta.url}`);
+    directory = parent;
+  }
+  return directory;
+}
+
+/** The command line of the program as compiled beside the running test. */
+export function flannelette(...args: readonly string[]): readonly string[] {
+  return [process.execPath, fileURLToPath(new URL('../../src/main.js', import.meta.url)), ...args];
+}
