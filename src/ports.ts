@@ -233,17 +233,34 @@ export interface Sysctls {
   write(setting: SysctlState): Promise<void>;
 }
 
+export interface FoundForward {
+  readonly state: ForwardState;
+  /** Read from the comments of the rules: flanneld's chain has the same name. */
+  readonly ours: boolean;
+}
+
+/** Reads reject with ObserveError, writes with SystemError, both with PrivilegeError or with the signal's reason. */
 export interface Firewall {
   /** Undefined when the table is absent. */
-  masquerade(family: MasqueradeState['family'], table: string): Promise<MasqueradeState | undefined>;
-  /** Replaces the whole table in one transaction. */
-  replaceMasquerade(state: MasqueradeState): Promise<void>;
-  deleteMasquerade(family: MasqueradeState['family'], table: string): Promise<void>;
-  /** Undefined when neither the chain nor a jump to it is there. */
-  forward(family: ForwardState['family'], chain: string): Promise<ForwardState | undefined>;
-  /** Replaces the chain's content and makes the jump if it is missing. */
-  replaceForward(state: ForwardState): Promise<void>;
-  deleteForward(family: ForwardState['family'], chain: string): Promise<void>;
+  masquerade(
+    family: MasqueradeState['family'],
+    table: string,
+    signal: AbortSignal,
+  ): Promise<MasqueradeState | undefined>;
+  /** Replaces the whole table in one transaction; `masquerade` then gives `state` back. EINVAL for a state with unreadable parts. */
+  replaceMasquerade(state: MasqueradeState, signal: AbortSignal): Promise<void>;
+  /** Gone already is success. */
+  deleteMasquerade(family: MasqueradeState['family'], table: string, signal: AbortSignal): Promise<void>;
+  /** Undefined when the chain is absent. */
+  forward(
+    family: ForwardState['family'],
+    chain: string,
+    signal: AbortSignal,
+  ): Promise<FoundForward | undefined>;
+  /** Replaces the chain, whoever made it, and makes or removes the jump, at once; `forward` then gives `state` back. EINVAL for a state with unreadable parts. */
+  replaceForward(state: ForwardState, signal: AbortSignal): Promise<void>;
+  /** Removes every jump to the chain, and the chain. Gone already is success. */
+  deleteForward(family: ForwardState['family'], chain: string, signal: AbortSignal): Promise<void>;
   /** Wakes on any change of the ruleset made through nf_tables, until `signal` aborts. */
   watch(wake: () => void, signal: AbortSignal): void;
 }
