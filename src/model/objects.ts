@@ -87,8 +87,8 @@ export interface FileState {
   readonly mode: number;
 }
 
-/** The network as published in the store. */
-export type NetworkConfigState = NetworkConfig;
+/** The network as published in the store; `invalid` says why what stands there is none. */
+export type NetworkConfigState = { readonly config: NetworkConfig } | { readonly invalid: string };
 
 export interface LeaseState {
   readonly subnets: Subnets;

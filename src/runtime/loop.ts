@@ -100,7 +100,7 @@ export class Loop<K extends KindName> {
         this.#timings.roundDeadlineMs,
         `a round of ${kind}`,
         signal,
-        (limited) => runRound(reconciler, desired, isPresent, limited),
+        (limited) => runRound(reconciler, desired, { isPresent }, limited),
       );
       this.#account(round);
       const report = {

@@ -6,23 +6,30 @@ import type { Reconciler } from '../reconcilers/reconciler.js';
 export interface Round<State> {
   /** What the first observation asked for. */
   readonly planned: Plan<State>;
-  /** One for each planned action. */
+  /** One for each planned action that was this round's to do. */
   readonly results: readonly ActionResult[];
   /** What the last observation still asks for: empty when converged. */
   readonly remaining: Plan<State>;
+}
+
+export interface RoundOptions {
+  readonly isPresent: (key: ResourceKey) => boolean;
+  /** Leaves the other half of the plan alone, for a caller that adds everything before it deletes anything. Default: both. */
+  readonly only?: 'additions' | 'deletions';
 }
 
 /** Rejects with what observing rejected with, or with the signal's reason; failed actions are in the results. */
 export async function runRound<State>(
   reconciler: Reconciler<State>,
   desired: readonly Desired<State>[],
-  isPresent: (key: ResourceKey) => boolean,
+  { isPresent, only }: RoundOptions,
   signal: AbortSignal,
 ): Promise<Round<State>> {
   const planned = await planRound(reconciler, desired, signal);
   const ready: Action<State>[] = [];
   const waiting: ActionResult[] = [];
   for (const action of planned.actions) {
+    if (only !== undefined && (action.verb === 'delete') !== (only === 'deletions')) continue;
     if (action.requires.every(isPresent)) ready.push(action);
     else waiting.push({ key: action.key, outcome: 'waiting' });
   }

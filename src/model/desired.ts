@@ -1,0 +1,209 @@
+/**
+ * The heart of the control plane: from the file, the store and the host to every object that should exist.
+ * `diff`, `apply` and `run` all call this, so they cannot disagree.
+ */
+
+import type { Prefix } from './address.js';
+import { plannedSubnets } from './allocation.js';
+import { BackendError, type BackendPlan } from './backends/backend.js';
+import { backendPlan } from './backends/table.js';
+import type { Config } from './config.js';
+import type { Desired } from './diff.js';
+import { dockerOptionsFile, subnetEnv } from './env-files.js';
+import type { HostFacts } from './host.js';
+import { fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
+import type { Lease, PublicIps, Subnets } from './lease.js';
+import type { NetworkConfig } from './network.js';
+import type { DesiredObjects, FileState } from './objects.js';
+import type { ResourceKey } from './plan.js';
+import type { StoreView } from './store-view.js';
+import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
+
+export interface DesiredInput {
+  readonly config: Config;
+  /** Undefined until the store was read once. */
+  readonly store: StoreView | undefined;
+  /** Undefined until the kernel was asked; an Error says why no interface could be chosen. */
+  readonly host: HostFacts | Error | undefined;
+  /** Whether this process runs the packet loop: a one-shot command leaves it to the daemon. */
+  readonly forwards: boolean;
+}
+
+/** Everything about this host that follows from the input. */
+export interface DesiredState {
+  readonly objects: DesiredObjects;
+  readonly network: NetworkConfig;
+  readonly subnets: Subnets;
+  /** How the subnet was come by: `own lease`, `allocated`. */
+  readonly subnetReason: string;
+  readonly publicIps: PublicIps;
+  readonly mtu: number;
+  readonly devices: BackendPlan['devices'];
+  readonly networks: readonly Prefix[];
+  readonly ignoredLeases: BackendPlan['ignored'];
+}
+
+/** What is missing before anything can be wanted; nothing is touched meanwhile. */
+export interface Undecided {
+  readonly waitsFor: 'store' | 'network' | 'interface' | 'subnet' | 'backend';
+  readonly reason: string;
+}
+
+export function isDecided(state: DesiredState | Undecided): state is DesiredState {
+  return 'objects' in state;
+}
+
+export function desiredState({ config, store, host, forwards }: DesiredInput): DesiredState | Undecided {
+  if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
+  const network = effectiveNetwork(config, store);
+  if ('waitsFor' in network) return network;
+  if (host === undefined) return { waitsFor: 'interface', reason: 'the interfaces have not been read yet' };
+  if (host instanceof Error) return { waitsFor: 'interface', reason: host.message };
+
+  const publicIps = publicIpsOf(network, host);
+  const planned = ownSubnets(config, network, store, host, publicIps);
+  if ('waitsFor' in planned) return planned;
+  const { subnets, reason: subnetReason } = planned;
+
+  const isServed = config.store.type === 'etcd';
+  const requires: readonly ResourceKey[] = isServed ? [leaseKey(subnets)] : [];
+  let backend: BackendPlan;
+  try {
+    backend = backendPlan({
+      network,
+      subnets,
+      leases: peerLeases(store.leases, publicIps),
+      host,
+      mtu: config.network.mtu,
+      dataplane: config.dataplane,
+      instance: config.instance.name,
+      requires,
+    });
+  } catch (error) {
+    if (error instanceof BackendError) return { waitsFor: 'backend', reason: error.message };
+    throw error;
+  }
+  const { mtu, devices, objects } = backend;
+  const declared = config.network.declared;
+  const networks = [network.ipv4, network.ipv6].flatMap((family) => (family ? [family.cidr] : []));
+  const lease = { subnets, attributes: { publicIps, ...backend.lease } };
+
+  return {
+    network,
+    subnets,
+    subnetReason,
+    publicIps,
+    mtu,
+    devices,
+    networks,
+    ignoredLeases: backend.ignored,
+    objects: {
+      'network-config':
+        isServed && declared !== undefined ? [{ key: NETWORK_CONFIG_KEY, state: { config: declared } }] : [],
+      lease: isServed
+        ? [
+            {
+              key: leaseKey(subnets),
+              state: lease,
+              requires: declared === undefined ? [] : [NETWORK_CONFIG_KEY],
+            },
+          ]
+        : [],
+      link: objects.link ?? [],
+      sysctl: [
+        ...FORWARDING_SYSCTLS.map((name) => ({
+          key: sysctlKey(name),
+          state: { name, value: '1' },
+          requires,
+        })),
+        ...(objects.sysctl ?? []),
+      ],
+      address: objects.address ?? [],
+      forwarder: forwards ? (objects.forwarder ?? []) : [],
+      peer: forwards ? (objects.peer ?? []) : [],
+      route: objects.route ?? [],
+      masquerade: config.network.ipMasq
+        ? required(requires, desiredMasquerade(masqueradeTable(config.instance.name), network, subnets))
+        : [],
+      forward: required(requires, desiredForward(forwardChain(config.instance.name), network)),
+      file: envFiles(config, network, subnets, mtu, requires),
+    },
+  };
+}
+
+/** flannel leaves this to Docker; without it nothing is routed between containers and the TUN. */
+const FORWARDING_SYSCTLS = ['net.ipv4.ip_forward'];
+
+/** The file's network where it declares one, else the store's. */
+function effectiveNetwork({ network, store: section }: Config, store: StoreView): NetworkConfig | Undecided {
+  if (network.declared !== undefined) return network.declared;
+  if (store.network === undefined) {
+    const what = section.type === 'etcd' ? `${section.prefix}/config` : 'config';
+    return {
+      waitsFor: 'network',
+      reason: `no network is declared: neither in the file nor in the store under ${what}`,
+    };
+  }
+  if ('error' in store.network) {
+    return { waitsFor: 'network', reason: `the network in the store cannot be used: ${store.network.error}` };
+  }
+  return store.network.config;
+}
+
+function ownSubnets(
+  { host: section, store: storeSection }: Config,
+  network: NetworkConfig,
+  store: StoreView,
+  host: HostFacts,
+  publicIps: PublicIps,
+): { readonly subnets: Subnets; readonly reason: string } | Undecided {
+  const planned = plannedSubnets({
+    network,
+    publicIps,
+    leases: storeSection.type === 'etcd' ? store.leases : [],
+    taken: store.taken,
+    ...(section.subnet && { pinned: section.subnet }),
+    ...(host.previousSubnet && { previous: host.previousSubnet }),
+  });
+  if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error };
+  return { subnets: planned.subnets, reason: planned.why };
+}
+
+/** Only the families that the network has: flannel publishes no IPv6 address in an IPv4 network. */
+function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: HostFacts): PublicIps {
+  return { ...(network.ipv4 && ipv4 && { ipv4 }), ...(network.ipv6 && ipv6 && { ipv6 }) };
+}
+
+/** A lease with our own public address is ours, and would be a loop as a peer. */
+function peerLeases(leases: readonly Lease[], own: PublicIps): readonly Lease[] {
+  return leases.filter(({ attributes: { publicIps } }) =>
+    own.ipv4 !== undefined ? publicIps.ipv4 !== own.ipv4 : publicIps.ipv6 !== own.ipv6,
+  );
+}
+
+function required<State>(
+  requires: readonly ResourceKey[],
+  desired: readonly Desired<State>[],
+): readonly Desired<State>[] {
+  return desired.map((object) => ({ ...object, requires: [...(object.requires ?? []), ...requires] }));
+}
+
+function envFiles(
+  { network: { ipMasq }, files }: Config,
+  network: NetworkConfig,
+  subnets: Subnets,
+  mtu: number,
+  requires: readonly ResourceKey[],
+): readonly Desired<FileState>[] {
+  const env = subnetEnv({ network, subnets, mtu, ipMasq });
+  const contents: readonly (readonly [path: string, content: string])[] = [
+    [files.subnetEnv, env],
+    [files.dockerOptions, dockerOptionsFile(env)],
+  ];
+  // 0644 whatever the umask: Docker and the CNI plugin read them as other users.
+  return contents.map(([path, content]) => ({
+    key: fileKey(path),
+    state: { path, content, mode: 0o644 },
+    requires,
+  }));
+}

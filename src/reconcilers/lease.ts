@@ -1,0 +1,109 @@
+/** This host's lease in the store. Keeping it alive is runtime/lease-keeper.ts. */
+
+import { diff, type Kind } from '../model/diff.js';
+import { equalJson } from '../model/equal-json.js';
+import { leaseKey, subnetKey } from '../model/keys.js';
+import type { Lease, PublicIps } from '../model/lease.js';
+import type { LeaseState } from '../model/objects.js';
+import type { Action } from '../model/plan.js';
+import { leaseJson } from '../wire/flannel-store.js';
+import { carryOut } from './carry-out.js';
+import type { Reconciler } from './reconciler.js';
+import { knownView, LostRaceError, type StoreAccess } from './store-access.js';
+
+const kind: Kind<LeaseState> = {
+  differences({ attributes: want }, { attributes: have }) {
+    const differences: string[] = [];
+    for (const field of ['publicIps', 'backendType', 'backendData', 'backendV6Data'] as const) {
+      if (equalJson(want[field], have[field])) continue;
+      differences.push(`${field} ${JSON.stringify(have[field])}, want ${JSON.stringify(want[field])}`);
+    }
+    return differences;
+  },
+};
+
+/** NO_LEASE as an etcd lease id: the key never expires, which makes it a reservation. */
+const RESERVED = '0';
+
+/** Ours are the leases that carry our public address, whoever wrote them: flannel's idea of identity. */
+export function leaseReconciler(
+  access: StoreAccess,
+  publicIps: () => PublicIps | undefined,
+  ttlSeconds: () => number,
+): Reconciler<LeaseState> {
+  async function step({ verb, key, before, after }: Action<LeaseState>, signal: AbortSignal): Promise<void> {
+    const subnets = (after ?? before)?.subnets;
+    if (subnets === undefined) return;
+    const inStore = knownView(access).leases.find((lease) => leaseKey(lease.subnets) === key);
+    const entryKey = `subnets/${subnetKey(subnets)}`;
+    try {
+      if (verb === 'delete') await remove(entryKey, inStore, signal);
+      else if (after !== undefined)
+        await (verb === 'create' ? create : rewrite)(entryKey, after, inStore, signal);
+    } finally {
+      await access.refresh(signal);
+    }
+  }
+
+  async function create(
+    key: string,
+    { attributes }: LeaseState,
+    _: unknown,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store } = access;
+    const lease = await store.grantLease(ttlSeconds(), signal);
+    let won = false;
+    try {
+      won = await store.compareAndPut({ key, value: leaseJson(attributes), expected: 0n, lease }, signal);
+      if (!won) throw new LostRaceError(`Cannot take ${key}: somebody took it first`);
+    } finally {
+      // A grant without a key would stay in etcd for a day.
+      if (!won) await store.revokeLease(lease, signal);
+    }
+  }
+
+  /** Keeps the etcd lease the key hangs on; a reservation stays one. */
+  async function rewrite(
+    key: string,
+    { attributes }: LeaseState,
+    inStore: Lease | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (inStore === undefined) throw new LostRaceError(`Cannot rewrite ${key}: it is gone`);
+    const { unknownFields } = inStore.attributes;
+    const value = leaseJson({ ...attributes, ...(unknownFields && { unknownFields }) });
+    const put = { key, value, expected: inStore.modRevision, lease: inStore.etcdLease };
+    if (!(await access.store.compareAndPut(put, signal)))
+      throw new LostRaceError(`Cannot rewrite ${key}: somebody changed it`);
+  }
+
+  async function remove(key: string, inStore: Lease | undefined, signal: AbortSignal): Promise<void> {
+    if (inStore === undefined) return;
+    if (!(await access.store.compareAndDelete(key, inStore.modRevision, signal))) {
+      throw new LostRaceError(`Cannot give ${key} back: somebody changed it`);
+    }
+    if (inStore.etcdLease !== RESERVED) await access.store.revokeLease(inStore.etcdLease, signal);
+  }
+
+  return {
+    name: 'lease',
+    async observe(desired) {
+      const wanted = new Set(desired.map(({ key }) => key));
+      return knownView(access)
+        .leases.map(({ subnets, attributes }) => ({
+          key: leaseKey(subnets),
+          state: { subnets, attributes },
+          ours: isSameHost(attributes.publicIps, publicIps()),
+        }))
+        .filter(({ key, ours }) => ours || wanted.has(key));
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    apply: (actions, signal) => carryOut(actions, signal, (action) => step(action, signal)),
+  };
+}
+
+function isSameHost(holder: PublicIps, us: PublicIps | undefined): boolean {
+  if (us?.ipv4 !== undefined) return holder.ipv4 === us.ipv4;
+  return us?.ipv6 !== undefined && holder.ipv6 === us.ipv6;
+}

@@ -1,0 +1,53 @@
+/** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
+import { type Address, baseOf, lengthOf, prefixOf } from '../model/address.js';
+import type { Config, InterfaceSelector } from '../model/config.js';
+import { parseSubnetEnv } from '../model/env-files.js';
+import { type Candidates, externalInterface } from '../model/external-interface.js';
+import type { HostFacts } from '../model/host.js';
+import { MAIN_TABLE } from '../model/keys.js';
+import type { Files, Netlink } from '../ports.js';
+
+/** Rejects with InterfaceError when no interface can be chosen, with ObserveError when the kernel did not answer in full. */
+export async function hostFacts(
+  config: Config,
+  netlink: Netlink,
+  files: Files,
+  storeAddress: Address | undefined,
+): Promise<HostFacts> {
+  const selector = config.host.interface;
+  const [links, addresses, routes, previous] = await Promise.all([
+    netlink.links(),
+    netlink.addresses(),
+    netlink.routes({ table: MAIN_TABLE }),
+    files.read(config.files.subnetEnv),
+  ]);
+  const candidates: Candidates = {
+    links,
+    addresses,
+    defaultRoutes: routes.filter(
+      ({ destination, type }) =>
+        lengthOf(destination) === 0 && type === 'unicast' && !destination.includes(':'),
+    ),
+    reach: await reach(selector, netlink, storeAddress),
+  };
+  const external = externalInterface(selector, candidates);
+  const ipv4 = config.host.publicIp ?? external.ipv4;
+  const previousSubnet = previous === undefined ? undefined : parseSubnetEnv(previous.content).subnets?.ipv4;
+  return {
+    external,
+    publicIps: { ...(ipv4 && { ipv4 }), ...(external.ipv6 && { ipv6: external.ipv6 }) },
+    ...(previousSubnet && { previousSubnet: prefixOf(baseOf(previousSubnet), lengthOf(previousSubnet)) }),
+  };
+}
+
+async function reach(selector: InterfaceSelector, netlink: Netlink, storeAddress: Address | undefined) {
+  const target =
+    selector.by === 'can-reach'
+      ? selector.address
+      : selector.by === 'default-route'
+        ? storeAddress
+        : undefined;
+  if (target === undefined) return undefined;
+  const route = await netlink.routeTo(target);
+  return route && { target, link: route.link };
+}

@@ -1,0 +1,117 @@
+/** Planning everything once, and applying until nothing is left: what `diff`, `apply` and `destroy` do. */
+import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
+import { type DesiredObjects, KINDS, type KindName, type Plans, type StateOf } from '../model/objects.js';
+import type { Action, ActionResult, ForeignConflict, Plan } from '../model/plan.js';
+import { presentKeys } from '../model/status.js';
+import type { Clock } from '../ports.js';
+import { Presence } from './presence.js';
+import type { Reconcilers } from './reconcilers.js';
+import { planRound, runRound } from './round.js';
+
+/** The plan of every kind, from one look at the world. Writes nothing. */
+export async function planAll(
+  reconcilers: Reconcilers,
+  objects: DesiredObjects,
+  signal: AbortSignal,
+): Promise<Plans> {
+  const plans: { [K in KindName]?: Plan<StateOf[K]> } = {};
+  const plan = async <K extends KindName>(kind: K) => {
+    const reconciler = reconcilers[kind];
+    if (reconciler !== undefined)
+      plans[kind] = (await planRound(reconciler, objects[kind], signal)) as (typeof plans)[K];
+  };
+  for (const kind of KINDS) await plan(kind);
+  return plans;
+}
+
+export type Convergence =
+  | { readonly outcome: 'converged' }
+  | { readonly outcome: 'undecided'; readonly undecided: Undecided }
+  | { readonly outcome: 'conflict'; readonly conflicts: readonly ForeignConflict[] }
+  | { readonly outcome: 'failed'; readonly failures: readonly ActionResult[] }
+  | { readonly outcome: 'timed out' };
+
+export interface ConvergeOptions {
+  readonly reconcilers: Reconcilers;
+  /** Asked before every round: what one kind did can change what the others want. */
+  readonly desired: () => DesiredState | Undecided;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  /** Called for each action that was tried. */
+  readonly onAction: (action: Action, result: ActionResult) => void;
+}
+
+const RETRIES = 3; // A busy device or a lost race is over by then; what is not will not go away by itself.
+const RETRY_AFTER_MS = 300;
+
+/**
+ * Runs passes over all kinds, additions in order and deletions backwards, until a pass finds nothing to do.
+ * Rejects only with what observing rejected with, or on abort.
+ */
+export async function converge(options: ConvergeOptions, signal: AbortSignal): Promise<Convergence> {
+  const { clock, timeoutMs, desired } = options;
+  const deadline = clock.boottimeMs() + timeoutMs;
+  const presence = new Presence();
+  for (let fruitless = 0; ; ) {
+    const state = desired();
+    if (!isDecided(state)) return { outcome: 'undecided', undecided: state };
+    const pass = await runPass(options, presence, signal);
+    if (pass.left === 0 && pass.conflicts.length === 0) return { outcome: 'converged' };
+    if (pass.done > 0) fruitless = 0;
+    else if (pass.failures.length === 0 && pass.conflicts.length > 0)
+      return { outcome: 'conflict', conflicts: pass.conflicts };
+    else if (++fruitless > RETRIES) return { outcome: 'failed', failures: pass.failures };
+    if (clock.boottimeMs() >= deadline) return { outcome: 'timed out' };
+    if (pass.done === 0) await clock.sleep(RETRY_AFTER_MS, signal);
+  }
+}
+
+interface Pass {
+  done: number;
+  left: number;
+  readonly failures: ActionResult[];
+  readonly conflicts: ForeignConflict[];
+}
+
+async function runPass(options: ConvergeOptions, presence: Presence, signal: AbortSignal): Promise<Pass> {
+  const pass: Pass = { done: 0, left: 0, failures: [], conflicts: [] };
+  for (const kind of KINDS) await runKind(kind, 'additions', options, presence, pass, signal);
+  // Deletes only after every addition of every kind, and not at all when one of those failed.
+  if (pass.failures.length === 0) {
+    for (const kind of KINDS.toReversed()) await runKind(kind, 'deletions', options, presence, pass, signal);
+  }
+  return pass;
+}
+
+async function runKind<K extends KindName>(
+  kind: K,
+  only: 'additions' | 'deletions',
+  { reconcilers, desired, onAction }: ConvergeOptions,
+  presence: Presence,
+  pass: Pass,
+  signal: AbortSignal,
+): Promise<void> {
+  const reconciler = reconcilers[kind];
+  const state = desired();
+  if (reconciler === undefined || !isDecided(state)) return;
+  const objects = state.objects[kind];
+  const round = await runRound(reconciler, objects, { isPresent: (key) => presence.has(key), only }, signal);
+  const { planned, results, remaining } = round;
+  presence.update(
+    kind,
+    presentKeys(
+      objects.map(({ key }) => key),
+      remaining,
+    ),
+  );
+  const actions = new Map(planned.actions.map((action) => [action.key, action]));
+  for (const result of results) {
+    const action = actions.get(result.key);
+    if (action !== undefined && result.outcome !== 'waiting') onAction(action, result);
+    if (result.outcome === 'done') pass.done++;
+    if (result.outcome === 'failed') pass.failures.push(result);
+  }
+  const isOfThisHalf = ({ verb }: Action) => (verb === 'delete') === (only === 'deletions');
+  pass.left += remaining.actions.filter(isOfThisHalf).length;
+  if (only === 'additions') pass.conflicts.push(...remaining.foreign.filter(({ blocks }) => blocks));
+}
