@@ -49,3 +49,58 @@ export function presentKeys(desiredKeys: readonly ResourceKey[], remaining: Plan
   for (const { key, blocks } of remaining.foreign) if (blocks) missing.add(key);
   return desiredKeys.filter((key) => !missing.has(key));
 }
+
+/** What `flannelette status` shows; times are RFC 3339 in UTC. */
+export interface StatusReport {
+  readonly version: string;
+  readonly instance: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  /** Everything is as wanted and packets can flow. */
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reason: string;
+  readonly config: { readonly path: string; readonly loadedAt: string; readonly error?: string };
+  readonly store: {
+    readonly description: string;
+    readonly status: string;
+    readonly since: string;
+    readonly error?: string;
+  };
+  /** Absent while it cannot be told yet; `reason` says what it waits for. */
+  readonly network?: NetworkStatus;
+  readonly lease?: { readonly etcdLease: string; readonly expiresAt?: string };
+  readonly objects: readonly (ObjectStatus & { readonly kind: string; readonly since: string })[];
+  readonly peers: readonly PeerStatus[];
+  readonly traffic: TrafficStatus;
+  /** Things that need no action of ours but that somebody may want to know. */
+  readonly notes: readonly string[];
+}
+
+export interface NetworkStatus {
+  readonly cidrs: readonly string[];
+  readonly backend: string;
+  readonly subnets: readonly string[];
+  readonly subnetReason: string;
+  readonly publicIps: readonly string[];
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+export interface PeerStatus {
+  readonly subnet: string;
+  readonly publicIp: string;
+  readonly sentPackets: number;
+  readonly receivedPackets: number;
+  readonly drops: number;
+  readonly lastReceivedAt?: string;
+}
+
+export interface TrafficStatus {
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  /** Reason → packets; reasons without packets are left out. */
+  readonly drops: Readonly<Record<string, number>>;
+}

@@ -104,7 +104,9 @@ export class LeaseKeeper {
   #retryMs(): number {
     const { clock, random } = this.#deps;
     if (this.#failures === 0) {
-      return this.#held === undefined ? BACK_OFF.firstMs : Math.max(0, this.#held.refreshMs - clock.boottimeMs());
+      return this.#held === undefined
+        ? BACK_OFF.firstMs
+        : Math.max(0, this.#held.refreshMs - clock.boottimeMs());
     }
     const retry = backOffMs(BACK_OFF, this.#failures, random.next());
     const leftMs = (this.#held?.expiresMs ?? 0) - clock.boottimeMs();

@@ -5,7 +5,7 @@
  */
 import type { Desired } from '../model/diff.js';
 import type { KindName, StateOf } from '../model/objects.js';
-import type { ResourceKey } from '../model/plan.js';
+import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
 import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
@@ -49,6 +49,8 @@ export interface LoopDependencies<K extends KindName> {
   readonly isPresent: (key: ResourceKey) => boolean;
   /** Called after every round with what it saw and the keys others may count on; without those when it saw nothing. */
   readonly onReport: (report: LoopReport, present?: readonly ResourceKey[]) => void;
+  /** Called for each action that was tried. */
+  readonly onAction: (action: Action, result: ActionResult) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -121,18 +123,20 @@ export class Loop<K extends KindName> {
   }
 
   #account({ planned, results }: Round<StateOf[K]>): void {
-    const { kind, log } = this.#deps;
+    const { kind, log, onAction } = this.#deps;
     const actions = new Map(planned.actions.map((action) => [action.key, action]));
-    let failed = false;
-    for (const { key, outcome, error } of results) {
-      const { verb, reason } = actions.get(key) ?? {};
-      if (outcome === 'done') log.info({ kind, verb, key, reason }, 'changed');
-      if (outcome !== 'failed') continue;
-      failed = true;
-      if (isWorthSaying(this.#failures + 1))
-        log.warn({ kind, verb, key, reason, error: error?.message }, 'change failed');
-    }
+    const failed = results.some(({ outcome }) => outcome === 'failed');
     this.#failures = failed ? this.#failures + 1 : 0;
+    for (const result of results) {
+      const action = actions.get(result.key);
+      if (action === undefined || result.outcome === 'waiting') continue;
+      const { verb, key, reason } = action;
+      onAction(action, result);
+      if (result.outcome === 'done') log.info({ kind, verb, key, reason }, 'changed');
+      if (result.outcome === 'failed' && isWorthSaying(this.#failures)) {
+        log.warn({ kind, verb, key, reason, error: result.error?.message }, 'change failed');
+      }
+    }
   }
 
   #pauseMs(): number {

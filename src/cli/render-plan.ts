@@ -1,0 +1,85 @@
+/** Plans as text and as data. Pure. */
+import { KINDS, type KindName, type Plans } from '../model/objects.js';
+import type { Action, ForeignConflict } from '../model/plan.js';
+
+export interface PlanDocument {
+  readonly apiVersion: 'flannelette/v1';
+  readonly kind: 'Plan';
+  readonly actions: readonly (Action & { readonly kind: KindName })[];
+  readonly foreign: readonly (ForeignConflict & { readonly kind: KindName })[];
+  readonly summary: {
+    readonly create: number;
+    readonly update: number;
+    readonly delete: number;
+    readonly foreign: number;
+  };
+}
+
+export function planDocument(plans: Plans): PlanDocument {
+  const actions = KINDS.flatMap((kind) =>
+    (plans[kind]?.actions ?? []).map((action) => ({ kind, ...action })),
+  );
+  const foreign = KINDS.flatMap((kind) =>
+    (plans[kind]?.foreign ?? []).map((conflict) => ({ kind, ...conflict })),
+  );
+  const count = (verb: Action['verb']) => actions.filter((action) => action.verb === verb).length;
+  return {
+    apiVersion: 'flannelette/v1',
+    kind: 'Plan',
+    actions,
+    foreign,
+    summary: {
+      create: count('create'),
+      update: count('update'),
+      delete: count('delete'),
+      foreign: foreign.length,
+    },
+  };
+}
+
+const SIGN = { create: '+', update: '~', delete: '-' } as const satisfies Record<Action['verb'], string>;
+
+/** A block for each kind, a line for each object; the last line counts. */
+export function planText({ actions, foreign, summary }: PlanDocument): string {
+  const lines: string[] = [];
+  const width = Math.max(0, ...[...actions, ...foreign].map(({ key }) => key.length));
+  for (const kind of KINDS) {
+    const ofKind = [
+      ...actions.filter((action) => action.kind === kind).map((action) => actionLine(action, width)),
+      ...foreign
+        .filter((conflict) => conflict.kind === kind)
+        .map(({ key, reason }) => `  ! ${key.padEnd(width)}  ${reason}`),
+    ];
+    if (ofKind.length > 0) lines.push(kind, ...ofKind);
+  }
+  lines.push(summaryLine(summary));
+  return `${lines.join('\n')}\n`;
+}
+
+export function actionLine({ verb, key, reason, interrupts, after }: Action, width = 0): string {
+  const detail = verb === 'create' ? stateText(after) : '';
+  const what = detail === '' ? reason : `${reason} (${detail})`;
+  return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}`;
+}
+
+export function summaryLine(summary: PlanDocument['summary']): string {
+  return `Plan: ${summary.create} to create, ${summary.update} to update, ${summary.delete} to delete, ${summary.foreign} foreign left alone`;
+}
+
+const LONGEST_VALUE = 120;
+
+/** The fields of a state in one line: `mtu 1472, up, alias flannelette flannel0`. */
+function stateText(state: unknown): string {
+  if (typeof state !== 'object' || state === null) return '';
+  return Object.entries(state)
+    .flatMap(([field, value]) => fieldText(field, value))
+    .join(', ');
+}
+
+function fieldText(field: string, value: unknown): string[] {
+  if (value === undefined || value === false || value === '' || value === 0) return [];
+  if (value === true) return [field];
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value);
+  const oneLine = text.trimEnd().replaceAll('\n', ' ');
+  return [`${field} ${oneLine.length > LONGEST_VALUE ? `${oneLine.slice(0, LONGEST_VALUE)}…` : oneLine}`];
+}

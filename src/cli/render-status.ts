@@ -1,0 +1,77 @@
+/** The daemon's status as text. Pure. */
+import type { StatusReport } from '../model/status.js';
+
+export function statusText(report: StatusReport): string {
+  return `${[...headLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
+}
+
+function headLines({ instance, ready, reason, pid, config, store, network, lease }: StatusReport): string[] {
+  const lines = [
+    ready ? `${instance}: ready (pid ${pid})` : `${instance}: not ready: ${reason} (pid ${pid})`,
+    `config    ${config.path}, loaded ${config.loadedAt}`,
+  ];
+  if (config.error !== undefined)
+    lines.push(...`          kept, because: ${config.error}`.trimEnd().split('\n'));
+  lines.push(
+    `store     ${store.description}: ${store.status} since ${store.since}${store.error ? ` (${store.error})` : ''}`,
+  );
+  if (network !== undefined) {
+    const { cidrs, backend, subnets, subnetReason, publicIps, mtu } = network;
+    lines.push(`network   ${cidrs.join(', ')}, backend ${backend}, mtu ${mtu}`);
+    lines.push(`subnet    ${subnets.join(', ')} (${subnetReason}) at ${publicIps.join(', ')}`);
+  }
+  if (lease !== undefined) {
+    const term =
+      lease.etcdLease === '0' ? 'reserved, does not expire' : `until ${lease.expiresAt ?? 'not known yet'}`;
+    lines.push(`lease     ${term}`);
+  }
+  return lines;
+}
+
+function objectLines({ objects }: StatusReport): string[] {
+  const rows = objects
+    // Peers have a table of their own; one that is not as wanted is said here too.
+    .filter(({ kind, state }) => kind !== 'peer' || state !== 'in-sync')
+    .map(({ key, state, since, reason }) => [key, state, since, reason]);
+  return table(['OBJECT', 'STATE', 'SINCE', 'REASON'], rows);
+}
+
+function peerLines({ peers }: StatusReport): string[] {
+  const rows = peers.map(({ subnet, publicIp, sentPackets, receivedPackets, drops, lastReceivedAt }) => [
+    subnet,
+    publicIp,
+    String(sentPackets),
+    String(receivedPackets),
+    String(drops),
+    lastReceivedAt ?? 'never',
+  ]);
+  return table(['PEER', 'AT', 'SENT', 'RECEIVED', 'DROPPED', 'LAST HEARD'], rows);
+}
+
+function trafficLines({ traffic }: StatusReport): string[] {
+  const { sentPackets, sentBytes, receivedPackets, receivedBytes, drops } = traffic;
+  const dropped = Object.entries(drops).map(([reason, packets]) => `${reason} ${packets}`);
+  return [
+    '',
+    `sent ${sentPackets} packets, ${sentBytes} bytes; received ${receivedPackets} packets, ${receivedBytes} bytes`,
+    `dropped: ${dropped.length === 0 ? 'none' : dropped.join(', ')}`,
+  ];
+}
+
+function noteLines({ notes }: StatusReport): string[] {
+  return notes.length === 0 ? [] : ['', ...notes.map((note) => `note: ${note}`)];
+}
+
+/** Nothing for a table without rows. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return ['', line(head), ...rows.map(line)];
+}

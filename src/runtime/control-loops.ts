@@ -1,0 +1,109 @@
+/** All loops of the control plane side by side, and what they reported last. */
+import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
+import { KINDS, type KindName } from '../model/objects.js';
+import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
+import type { ObjectState, ObjectStatus } from '../model/status.js';
+import type { Clock, Log, Random } from '../ports.js';
+import { Loop, type LoopReport, type LoopTimings } from './loop.js';
+import { Presence } from './presence.js';
+import type { Reconcilers } from './reconcilers.js';
+
+export interface ControlLoopsDependencies {
+  readonly reconcilers: Reconcilers;
+  readonly state: () => DesiredState | Undecided;
+  /** Called after every report. */
+  readonly onReport: () => void;
+  /** Called for each action that was tried. */
+  readonly onAction: (action: Action, result: ActionResult) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly timings?: LoopTimings;
+}
+
+/** An object's status with the time it has been so, in milliseconds since the epoch. */
+export interface DatedStatus extends ObjectStatus {
+  readonly kind: KindName;
+  readonly since: number;
+}
+
+export class ControlLoops {
+  readonly #deps: ControlLoopsDependencies;
+  readonly #presence = new Presence();
+  readonly #loops = new Map<KindName, Loop<KindName>>();
+  readonly #reports = new Map<KindName, LoopReport>();
+  readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
+
+  constructor(dependencies: ControlLoopsDependencies) {
+    this.#deps = dependencies;
+    for (const kind of KINDS) this.#add(kind);
+  }
+
+  #add<K extends KindName>(kind: K): void {
+    const { reconcilers, state, onAction, clock, random, log, timings } = this.#deps;
+    const reconciler = reconcilers[kind];
+    if (reconciler === undefined) return;
+    const loop = new Loop<K>({
+      kind,
+      reconciler,
+      desired: () => {
+        const now = state();
+        return isDecided(now) ? now.objects[kind] : undefined;
+      },
+      isPresent: (key) => this.#presence.has(key),
+      onReport: (report, present) => this.#accept(report, present),
+      onAction,
+      clock,
+      random,
+      log,
+      ...(timings && { timings }),
+    });
+    this.#loops.set(kind, loop as unknown as Loop<KindName>);
+  }
+
+  /** Runs until `signal` aborts; then resolves when every loop has ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#loops.values()].map((loop) => loop.run(signal)));
+  }
+
+  wakeAll = (): void => {
+    for (const loop of this.#loops.values()) loop.wake();
+  };
+
+  /** Every kind was looked at, and nothing is left to do. */
+  isConverged(): boolean {
+    return [...this.#loops.keys()].every((kind) => this.#reports.get(kind)?.converged === true);
+  }
+
+  reports(): readonly LoopReport[] {
+    return KINDS.flatMap((kind) => this.#reports.get(kind) ?? []);
+  }
+
+  objects(): readonly DatedStatus[] {
+    return this.reports().flatMap(({ kind, objects }) =>
+      objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 })),
+    );
+  }
+
+  #accept(report: LoopReport, present: readonly ResourceKey[] | undefined): void {
+    const before = this.#reports.get(report.kind);
+    this.#reports.set(report.kind, report);
+    this.#date(before, report);
+    // Somebody may have waited for what just came, or has to know what went.
+    if (present !== undefined && this.#presence.update(report.kind, present)) {
+      for (const [kind, loop] of this.#loops) if (kind !== report.kind) loop.wake();
+    }
+    this.#deps.onReport();
+  }
+
+  #date(before: LoopReport | undefined, { objects }: LoopReport): void {
+    const now = this.#deps.clock.now();
+    const keys = new Set(objects.map(({ key }) => key));
+    for (const { key } of before?.objects ?? []) if (!keys.has(key)) this.#since.delete(key);
+    for (const { key, state, reason } of objects) {
+      const known = this.#since.get(key);
+      if (known?.state !== state || known.reason !== reason)
+        this.#since.set(key, { state, reason, since: now });
+    }
+  }
+}

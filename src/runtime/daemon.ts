@@ -1,0 +1,205 @@
+/** `run`: the file, the store's mirror, the host, the loops and the lease side by side until told to stop. */
+import { type DesiredState, isDecided } from '../model/desired.js';
+import { equalJson } from '../model/equal-json.js';
+import { leaseKey } from '../model/keys.js';
+import type { Lease } from '../model/lease.js';
+import type { Action, ActionResult } from '../model/plan.js';
+import type { Clock, DataPlane, Log, Random } from '../ports.js';
+import type { StoreAccess } from '../reconcilers/store-access.js';
+import type { ConfigSource } from './config-source.js';
+import { ControlLoops } from './control-loops.js';
+import type { Inputs } from './inputs.js';
+import { LeaseKeeper, type LeaseTerm } from './lease-keeper.js';
+import type { Reconcilers } from './reconcilers.js';
+import { Wake } from './wake.js';
+
+export interface DaemonDependencies {
+  readonly source: ConfigSource;
+  readonly inputs: Inputs;
+  readonly access: StoreAccess;
+  /** Keeps the mirror of the store until `signal` aborts. */
+  readonly runMirror: (signal: AbortSignal) => Promise<void>;
+  readonly reconcilers: Reconcilers;
+  readonly dataPlane: DataPlane;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One thing that was tried because somebody asked for it. */
+export type Attempt = { readonly action: Action; readonly result: ActionResult };
+
+const STOP_DATA_PLANE_MS = 500;
+
+export class Daemon {
+  readonly loops: ControlLoops;
+  readonly startedAt: number;
+  readonly #deps: DaemonDependencies;
+  readonly #keeper: LeaseKeeper;
+  readonly #attempts = new Set<(attempt: Attempt) => void>();
+  readonly #reports = new Set<() => void>();
+  #isReady = false;
+  #configError: string | undefined;
+  #configLoadedAt: number;
+
+  constructor(dependencies: DaemonDependencies) {
+    this.#deps = dependencies;
+    const { reconcilers, inputs, access, clock, random, log } = dependencies;
+    this.startedAt = this.#configLoadedAt = clock.now();
+    this.loops = new ControlLoops({
+      reconcilers,
+      state: () => inputs.state(),
+      onReport: () => this.#onReport(),
+      onAction: (action, result) => {
+        for (const tell of this.#attempts) tell({ action, result });
+      },
+      clock,
+      random,
+      log,
+    });
+    this.#keeper = new LeaseKeeper({ access, ownLease: () => this.#ownLease(), clock, random, log });
+    inputs.subscribe(this.loops.wakeAll);
+    inputs.subscribe(this.#keeper.wake);
+  }
+
+  get config(): { readonly path: string; readonly loadedAt: number; readonly error: string | undefined } {
+    return { path: this.#deps.source.path, loadedAt: this.#configLoadedAt, error: this.#configError };
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  leaseTerm(): LeaseTerm | undefined {
+    return this.#keeper.term();
+  }
+
+  /** Runs until `signal` aborts; then the packet loop is stopped and everything on the host stays. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { inputs, runMirror, dataPlane } = this.#deps;
+    try {
+      await Promise.all([
+        runMirror(signal),
+        inputs.run(signal),
+        this.loops.run(signal),
+        this.#keeper.run(signal),
+        this.#followConfig(signal),
+      ]);
+    } finally {
+      await dataPlane.shutDown(AbortSignal.timeout(STOP_DATA_PLANE_MS));
+    }
+  }
+
+  /** Reads the file again: a good one takes effect at once, a bad one changes nothing. Resolves with what is wrong. */
+  async reload(): Promise<string | undefined> {
+    const { source, inputs, log, clock } = this.#deps;
+    const reading = await source.read();
+    const error = 'error' in reading ? reading.error : restartNeeded(inputs.config, reading.config);
+    if (error !== this.#configError && error !== undefined)
+      log.error({ path: source.path, error }, 'configuration kept');
+    this.#configError = error;
+    if (error !== undefined || !('config' in reading)) return error;
+    if (equalJson(reading.config, inputs.config)) return undefined;
+    this.#configLoadedAt = clock.now();
+    log.info({ path: source.path }, 'configuration loaded');
+    inputs.setConfig(reading.config);
+    return undefined;
+  }
+
+  /** Looks at everything anew and waits until all of it is as wanted or `signal` aborts. Resolves with what was tried. */
+  async converge(
+    signal: AbortSignal,
+  ): Promise<{ readonly converged: boolean; readonly attempts: readonly Attempt[] }> {
+    const attempts: Attempt[] = [];
+    const record = (attempt: Attempt) => attempts.push(attempt);
+    this.#attempts.add(record);
+    try {
+      await this.#deps.access.refresh(signal);
+      await this.#nextRounds(signal);
+      return { converged: true, attempts };
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return { converged: false, attempts };
+    } finally {
+      this.#attempts.delete(record);
+    }
+  }
+
+  #ownLease(): Lease | undefined {
+    const state = this.#deps.inputs.state();
+    if (!isDecided(state)) return undefined;
+    const [own] = state.objects.lease;
+    if (own === undefined) return undefined;
+    const { ipv4, ipv6 } = state.publicIps;
+    return this.#deps.access
+      .view()
+      ?.leases.find(
+        ({ subnets, attributes: { publicIps } }) =>
+          leaseKey(subnets) === own.key &&
+          (ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4),
+      );
+  }
+
+  #onReport(): void {
+    for (const tell of this.#reports) tell();
+    const state = this.#deps.inputs.state();
+    const isReady = isDecided(state) && this.loops.isConverged();
+    if (isReady === this.#isReady) return;
+    this.#isReady = isReady;
+    if (isReady) this.#deps.log.info(readyFields(state as DesiredState), 'ready');
+    else this.#deps.log.warn({}, 'not ready');
+  }
+
+  /** Resolves when every loop has run a round that began after now, and nothing is left. */
+  async #nextRounds(signal: AbortSignal): Promise<void> {
+    const reported = new Wake();
+    this.#reports.add(reported.wake);
+    const before = new Set(this.loops.reports());
+    this.loops.wakeAll();
+    try {
+      for (;;) {
+        const reports = this.loops.reports();
+        if (this.loops.isConverged() && reports.every((report) => !before.has(report))) return;
+        await reported.wait(this.#deps.clock, 1_000, signal);
+      }
+    } finally {
+      this.#reports.delete(reported.wake);
+    }
+  }
+
+  async #followConfig(signal: AbortSignal): Promise<void> {
+    const changed = new Wake();
+    this.#deps.source.watch(changed.wake, signal);
+    while (!signal.aborted) {
+      try {
+        await changed.wait(this.#deps.clock, CONFIG_RESYNC_MS, signal);
+        await this.reload();
+      } catch (error) {
+        if (!signal.aborted) this.#deps.log.error({ error: String(error) }, 'configuration not read');
+      }
+    }
+  }
+}
+
+const CONFIG_RESYNC_MS = 60_000;
+
+function readyFields({ subnets, publicIps, mtu, network }: DesiredState): object {
+  return {
+    subnet: subnets.ipv4 ?? subnets.ipv6,
+    publicIp: publicIps.ipv4 ?? publicIps.ipv6,
+    mtu,
+    backend: network.backend.type,
+  };
+}
+
+/** The names of an instance, and the store it lives from, are what everything else hangs on. */
+function restartNeeded(
+  before: { readonly instance: object; readonly store: object },
+  after: { readonly instance: object; readonly store: object },
+): string | undefined {
+  for (const section of ['instance', 'store'] as const) {
+    if (!equalJson(before[section], after[section]))
+      return `${section} has changed: restart the daemon for it to take effect`;
+  }
+  return undefined;
+}

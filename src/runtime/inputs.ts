@@ -1,0 +1,113 @@
+/** What the desired state is computed from: the file, the store, the host. Wakes its subscribers when one of them changed. */
+import type { Address } from '../model/address.js';
+import type { Config } from '../model/config.js';
+import { type DesiredState, desiredState, type Undecided } from '../model/desired.js';
+import { equalJson } from '../model/equal-json.js';
+import type { HostFacts } from '../model/host.js';
+import type { StoreView } from '../model/store-view.js';
+import type { Clock, Files, Log, Netlink, Random } from '../ports.js';
+import { type BackOff, backOffMs } from './back-off.js';
+import { hostFacts } from './host-facts.js';
+import { Wake } from './wake.js';
+
+export interface InputsDependencies {
+  readonly config: Config;
+  readonly storeView: () => StoreView | undefined;
+  /** Where the store is, for a host without a default route. */
+  readonly storeAddress: Address | undefined;
+  readonly netlink: Netlink;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Whether this process runs the packet loop. */
+  readonly forwards: boolean;
+}
+
+const RESYNC_MS = 60_000;
+const LEAST_GAP_MS = 100; // A burst of route events costs one look each tenth of a second.
+const BACK_OFF: BackOff = { firstMs: 200, mostMs: 5_000 };
+
+export class Inputs {
+  readonly #deps: InputsDependencies;
+  readonly #wake = new Wake();
+  readonly #subscribers = new Set<() => void>();
+  #config: Config;
+  #host: HostFacts | Error | undefined;
+  #failures = 0;
+  #last: { config: Config; host: unknown; view: unknown; state: DesiredState | Undecided } | undefined;
+
+  constructor(dependencies: InputsDependencies) {
+    this.#deps = dependencies;
+    this.#config = dependencies.config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  setConfig(config: Config): void {
+    this.#config = config;
+    this.#wake.wake();
+    this.changed();
+  }
+
+  /** Same input, same object: it is computed again only after a change. */
+  state(): DesiredState | Undecided {
+    const [config, host, view] = [this.#config, this.#host, this.#deps.storeView()];
+    const last = this.#last;
+    if (last !== undefined && last.config === config && last.host === host && last.view === view)
+      return last.state;
+    const state = desiredState({ config, store: view, host, forwards: this.#deps.forwards });
+    this.#last = { config, host, view, state };
+    return state;
+  }
+
+  /** Tells the subscribers; the store's mirror calls it when it changed. */
+  changed = (): void => {
+    for (const subscriber of this.#subscribers) subscriber();
+  };
+
+  subscribe(subscriber: () => void): void {
+    this.#subscribers.add(subscriber);
+  }
+
+  /** Looks at the host once. Never rejects: what is wrong becomes part of the state. */
+  async observeHost(): Promise<void> {
+    const { netlink, files, storeAddress } = this.#deps;
+    let host: HostFacts | Error;
+    try {
+      host = await hostFacts(this.#config, netlink, files, storeAddress);
+      this.#failures = 0;
+    } catch (thrown) {
+      host = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#failures++;
+    }
+    if (isSame(host, this.#host)) return;
+    this.#host = host;
+    if (host instanceof Error) this.#deps.log.warn({ error: host.message }, 'no usable interface');
+    else this.#deps.log.info({ ...host.external }, 'interface chosen');
+    this.changed();
+  }
+
+  /** Keeps looking at the host until `signal` aborts; then resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { netlink, clock, random } = this.#deps;
+    netlink.watch(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route'], () => this.#wake.wake(), signal);
+    while (!signal.aborted) {
+      await this.observeHost();
+      const pauseMs = this.#failures > 0 ? backOffMs(BACK_OFF, this.#failures, random.next()) : RESYNC_MS;
+      try {
+        await clock.sleep(LEAST_GAP_MS, signal);
+        await this.#wake.wait(clock, pauseMs, signal);
+      } catch {
+        return; // Only an abort ends a wait early.
+      }
+    }
+  }
+}
+
+function isSame(left: HostFacts | Error, right: HostFacts | Error | undefined): boolean {
+  if (left instanceof Error) return right instanceof Error && left.message === right.message;
+  return !(right instanceof Error) && equalJson(left, right);
+}
