@@ -7,6 +7,7 @@ import type {
   PeerState,
   SysctlState,
 } from './model/objects.js';
+import type { StoreEntry } from './model/store-view.js';
 
 // ---- time and chance -------------------------------------------------------------------------------------
 
@@ -71,15 +72,7 @@ export class SystemError extends Error {
 
 // ---- the store -------------------------------------------------------------------------------------------
 
-export interface StoreEntry {
-  /** Relative to the store's prefix: `config`, `subnets/10.5.34.0-24`. */
-  readonly key: string;
-  readonly value: string;
-  readonly createRevision: bigint;
-  readonly modRevision: bigint;
-  /** `'0'` when the key hangs on no etcd lease. */
-  readonly lease: string;
-}
+export type { StoreEntry };
 
 export interface StoreSnapshot {
   readonly revision: bigint;
@@ -318,4 +311,30 @@ export interface DataPlane {
   counters(): DataPlaneCounters;
   /** Wakes when the loop stopped, lost its TUN or socket, or confirmed something. */
   watch(wake: () => void, signal: AbortSignal): void;
+}
+
+// ---- the daemon's socket ---------------------------------------------------------------------------------
+
+export interface ControlRequest {
+  readonly method: 'GET' | 'POST';
+  /** `/status`, `/apply?timeoutMs=30000`. */
+  readonly path: string;
+}
+
+export interface ControlReply {
+  /** HTTP status. */
+  readonly status: number;
+  readonly body: string;
+}
+
+/** HTTP over a unix socket: `curl --unix-socket /run/flannelette/flannel0.sock http://localhost/status`. */
+export interface ControlSocket {
+  /** Answers at `path` (0660, directory 0755) until `signal` aborts; a left-over socket is replaced. Rejects with SystemError. */
+  serve(
+    path: string,
+    answer: (request: ControlRequest) => Promise<ControlReply>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Undefined when nobody listens at `path`. Rejects on abort, and when the answer breaks off. */
+  ask(path: string, request: ControlRequest, signal: AbortSignal): Promise<ControlReply | undefined>;
 }

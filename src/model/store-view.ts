@@ -1,0 +1,38 @@
+/** The store's content: entries as they stand there, and what they say. Read by wire/flannel-store.ts. */
+import type { Prefix } from './address.js';
+import type { Lease, Subnets } from './lease.js';
+import type { NetworkConfig } from './network.js';
+
+export interface StoreEntry {
+  /** Relative to the store's prefix: `config`, `subnets/10.5.34.0-24`. */
+  readonly key: string;
+  readonly value: string;
+  readonly createRevision: bigint;
+  readonly modRevision: bigint;
+  /** `'0'` when the key hangs on no etcd lease. */
+  readonly lease: string;
+}
+
+export interface StoreView {
+  /** Absent when no network is published. */
+  readonly network?: { readonly config: NetworkConfig } | { readonly error: string };
+  /** What a write of the network must expect; absent with it. */
+  readonly networkRevision?: bigint;
+  /** Fit to be peers; no two of them overlap. */
+  readonly leases: readonly Lease[];
+  readonly quarantined: readonly QuarantinedLease[];
+  /** Every subnet that a key names, in `leases` or not: an allocation keeps clear of them. */
+  readonly taken: readonly Prefix[];
+}
+
+/** An entry below `subnets/` that cannot be trusted. It affects nobody else. */
+export interface QuarantinedLease {
+  /** As in StoreEntry. May hold anything: quote it before it reaches a terminal. */
+  readonly key: string;
+  /** Safe to print. */
+  readonly reason: string;
+  /** As far as the key can be read. */
+  readonly subnets?: Subnets;
+  /** As far as key and value can be read. */
+  readonly lease?: Lease;
+}
