@@ -42,6 +42,7 @@ export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const EFD_CLOEXEC = 0o2000000;
+const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const CLOCK_BOOTTIME = 7;
 const EAGAIN = 11;
@@ -136,9 +137,12 @@ export function send(fd: number, data: Uint8Array, action: string): void {
   checked(Number(native.send(fd, data, data.length, 0)), action);
 }
 
-/** Receives one datagram into `buffer`; bytes beyond its end are lost. Undefined when none is waiting. */
+/**
+ * Receives one datagram into `buffer` and returns its own length: more than the buffer's means that the rest is
+ * lost. Undefined when none is waiting.
+ */
 export function receive(fd: number, buffer: Uint8Array, action: string): number | undefined {
-  const bytes = Number(native.recv(fd, buffer, buffer.length, MSG_DONTWAIT));
+  const bytes = Number(native.recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC));
   if (bytes < 0 && koffi.errno() === EAGAIN) return undefined;
   return checked(bytes, action);
 }
