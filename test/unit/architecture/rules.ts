@@ -70,16 +70,19 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'runtime',
     files: /^src\/runtime\//,
-    imports: /^src\/(runtime|model|wire)\/|^src\/ports\.ts$|^src\/reconcilers\/reconciler\.ts$/,
-    because: 'rounds and loops are the same for every kind, so they know the interface of a reconciler alone',
+    imports:
+      /^src\/(runtime|model|wire)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access)\.ts$/,
+    because:
+      'rounds and loops are the same for every kind, so they know what all reconcilers share and no single one',
   },
   {
     name: 'sys',
     files: /^src\/sys\//,
-    imports: /^src\/(sys|model|wire)\/|^src\/ports\.ts$/,
+    imports: /^src\/(sys|model|wire|dataplane)\/|^src\/ports\.ts$/,
     packages: /^(koffi|netlink\/dist\/.+|etcd3|@grpc\/grpc-js|cockatiel|pino)$/,
     effects: true,
-    because: 'sys implements ports; it decides nothing, so it needs nobody who decides',
+    because:
+      "sys implements ports, the packet loop's own among them; it decides nothing, so it needs nobody who decides",
   },
   {
     name: 'compose',

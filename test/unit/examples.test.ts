@@ -1,0 +1,90 @@
+/** The examples cannot rot: every file of ours in them is valid, and every command line in them exists. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { load } from 'js-yaml';
+import { readConfig } from '../../src/config/read-config.js';
+import type { Config } from '../../src/model/config.js';
+import { repositoryRoot } from '../lab/repository.js';
+
+const EXAMPLES = join(repositoryRoot(), 'examples');
+const PATHS = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).sort();
+const VERBS = ['validate', 'diff', 'apply', 'run', 'status'];
+
+interface UserData {
+  readonly write_files: readonly { readonly path: string; readonly content: string }[];
+}
+type Play = {
+  readonly tasks: readonly Record<string, { readonly dest: string; readonly content?: string }>[];
+}[];
+
+test('every YAML file of the examples can be read', () => {
+  const paths = PATHS.filter((path) => /\.ya?ml$/.test(path));
+  assert.ok(paths.length >= 6, paths.join(', '));
+  for (const path of paths) assert.doesNotThrow(() => load(text(path)), path);
+});
+
+for (const path of PATHS.filter((name) => name.endsWith('flannelette.yaml'))) {
+  test(`${path} is valid`, () => {
+    valid(path, text(path));
+  });
+}
+
+test('the fleet in Git shares one network, published by one host', () => {
+  const configs = PATHS.filter((path) => path.startsWith('gitops/hosts/') && path.endsWith('.yaml')).map(
+    (path) => valid(path, text(path)),
+  );
+  assert.equal(configs.length, 3);
+  const publishers = configs.filter(({ network }) => network.declared !== undefined);
+  assert.deepEqual(
+    publishers.map(({ network }) => network.publish),
+    ['always'],
+  );
+  assert.equal(new Set(configs.map(({ store }) => JSON.stringify(store))).size, 1);
+});
+
+test('what cloud-init writes is valid, and its units are those of the systemd example', () => {
+  const { write_files: files } = load(text('provisioning/cloud-init/user-data.yaml')) as UserData;
+  const content = (end: string): string => files.find(({ path }) => path.endsWith(end))?.content ?? '';
+  valid('user-data.yaml', content('/flannelette.yaml'));
+  assert.equal(content('/flannelette.service'), text('provisioning/systemd/flannelette.service'));
+  assert.equal(content('.service.d/flannelette.conf'), text('provisioning/systemd/docker.conf'));
+});
+
+test('what Ansible writes is valid, and its unit is that of the systemd example', () => {
+  const plays = load(text('provisioning/ansible/playbook.yaml')) as Play;
+  const copies = plays.flatMap(({ tasks }) => tasks.flatMap((task) => task['ansible.builtin.copy'] ?? []));
+  const [configuration, unit] = copies;
+  valid('playbook.yaml', configuration?.content ?? '');
+  assert.equal(copies.length, 2);
+  assert.equal(unit?.dest, '/etc/systemd/system/flannelette.service');
+});
+
+test('every command line of the examples is one that exists', () => {
+  const found = new Set<string>();
+  for (const path of PATHS.filter((name) => /\.(ya?ml|md|service|conf)$/.test(name))) {
+    for (const [, verb = '', rest = ''] of text(path).matchAll(
+      /\bflannelette[ ,]+([a-z-]+)([ ,]+-[^\n]*)?/g,
+    )) {
+      if (rest === '') continue;
+      found.add(verb);
+      assert.match(rest, /^[ ,]+-f[ ,]/, `${path}: flannelette ${verb}${rest}`);
+    }
+  }
+  assert.deepEqual(
+    [...found].filter((verb) => !VERBS.includes(verb)),
+    [],
+  );
+  assert.ok(found.has('validate') && found.has('diff') && found.has('apply') && found.has('run'));
+});
+
+function text(path: string): string {
+  return readFileSync(join(EXAMPLES, path), 'utf8');
+}
+
+function valid(path: string, content: string): Config {
+  const result = readConfig(content, path);
+  if ('config' in result) return result.config;
+  throw new Error(result.errors.map(({ file, line, message }) => `${file}:${line}: ${message}`).join('\n'));
+}
