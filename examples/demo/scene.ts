@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path';
 import { DockerBridge, parseDockerOptions } from '../../test/lab/docker-bridge.js';
+import { startEtcdOn } from '../../test/lab/etcd-host.js';
 import type { Host } from '../../test/lab/host.js';
 import type { LongProcess, ProcessResult } from '../../test/lab/process.js';
 import { flannelette, repositoryRoot } from '../../test/lab/repository.js';
@@ -15,7 +16,6 @@ import type { Underlay } from '../../test/lab/underlay.js';
 
 export const CONFIG_FILE = join(repositoryRoot(), 'examples/flannelette.yaml');
 export const ETCD_URL = 'http://10.8.64.10:2379';
-const ETCD_START_MS = 15_000;
 const READY_MS = 20_000;
 
 export interface Member {
@@ -35,7 +35,8 @@ export interface Scene {
 
 /** Everything is `underlay`'s: closing it takes the scene down, also a half-made one. */
 export async function setScene(underlay: Underlay): Promise<Scene> {
-  const etcd = await startEtcd(underlay);
+  const etcd = await underlay.addHost('etcd', '10.8.64.10');
+  await startEtcdOn(etcd, ETCD_URL);
   const member = async (name: string, address: string): Promise<Member> => {
     const host = await underlay.addHost(name, address);
     return { host, address, daemon: host.spawn(flannelette('run', '-f', CONFIG_FILE)) };
@@ -58,22 +59,4 @@ export async function startDocker(member: Member): Promise<DockerBridge> {
     member.host,
     parseDockerOptions(await member.host.readFile('/run/flannel/docker')),
   );
-}
-
-async function startEtcd(underlay: Underlay): Promise<Host> {
-  const host = await underlay.addHost('etcd', '10.8.64.10');
-  const server = host.spawn([
-    'etcd',
-    ...['--data-dir', '/var/lib/etcd'],
-    ...['--listen-client-urls', ETCD_URL, '--advertise-client-urls', ETCD_URL],
-    ...[
-      '--listen-peer-urls',
-      'http://127.0.0.1:2380',
-      '--initial-advertise-peer-urls',
-      'http://127.0.0.1:2380',
-    ],
-    ...['--initial-cluster', 'default=http://127.0.0.1:2380'],
-  ]);
-  await server.waitForLine(/ready to serve client requests/, ETCD_START_MS);
-  return host;
 }
