@@ -4,7 +4,7 @@ import koffi from 'koffi';
 import { MulticastGroups } from 'netlink/dist/rt/structs.js';
 import { type NetlinkGroup, SystemError } from '../../ports.js';
 import * as libc from '../libc.js';
-import { NetlinkSocket } from './socket.js';
+import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
 
 const GROUPS = {
   link: MulticastGroups.LINK,
@@ -14,11 +14,22 @@ const GROUPS = {
   'ipv6-route': MulticastGroups.IPV6_ROUTE,
 } as const satisfies Record<NetlinkGroup, number>;
 
-/** On a socket of its own, since events must not stand between a request and its answer. Ends when `signal` aborts. */
+/** Wakes on any rtnetlink message of `groups`, until `signal` aborts. */
 export function watchEvents(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void {
+  const numbers = groups.map((group) => GROUPS[group]);
+  wakeOnMulticast(NETLINK_ROUTE, numbers, wake, signal);
+}
+
+/** On a socket of its own, since events must not stand between a request and its answer. Ends when `signal` aborts. */
+export function wakeOnMulticast(
+  protocol: number,
+  groups: readonly number[],
+  wake: () => void,
+  signal: AbortSignal,
+): void {
   if (signal.aborted) return;
-  const socket = new NetlinkSocket();
-  for (const group of groups) socket.join(GROUPS[group]);
+  const socket = new NetlinkSocket(protocol);
+  for (const group of groups) socket.join(group);
 
   const onReadable = (): void => {
     // koffi drops what a callback throws; from a microtask it reaches the process as any other error does.

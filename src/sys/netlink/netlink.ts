@@ -16,7 +16,7 @@ import { type Message, NetlinkChannel, type Refusal } from './channel.js';
 import { describeRequest } from './describe-request.js';
 import { watchEvents } from './event-watch.js';
 import * as messages from './requests.js';
-import { NetlinkSocket } from './socket.js';
+import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
 
 type RouteFilter = NonNullable<Parameters<Netlink['routes']>[0]>;
 type ChosenRoute = Awaited<ReturnType<Netlink['routeTo']>>;
@@ -31,7 +31,7 @@ const REACHING: ReadonlySet<NetlinkRoute['type']> = new Set(['unicast', 'local',
  * Synchronous inside: no call overtakes another.
  */
 export class KernelNetlink implements Netlink {
-  readonly #socket = new NetlinkSocket();
+  readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
   readonly #channel = new NetlinkChannel(this.#socket);
 
   async links(): Promise<readonly NetlinkLink[]> {

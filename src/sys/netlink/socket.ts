@@ -1,4 +1,4 @@
-/** The datagrams of a NETLINK_ROUTE socket. What is in them is channel.ts's business. */
+/** The datagrams of a netlink socket. What is in them is channel.ts's business. */
 import { Buffer } from 'node:buffer';
 import { SystemError } from '../../ports.js';
 import * as libc from '../libc.js';
@@ -10,7 +10,10 @@ export interface Datagrams {
   receive(): Buffer | undefined;
 }
 
-const NETLINK_ROUTE = 0;
+// Protocols (linux/netlink.h): who in the kernel answers and announces.
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10; // an answer repeats the header of the request, not all of it
@@ -31,8 +34,8 @@ export class NetlinkSocket implements Datagrams {
   readonly fd: number;
   readonly #buffer = Buffer.allocUnsafeSlow(DATAGRAM_BYTES);
 
-  constructor() {
-    this.fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW, NETLINK_ROUTE, 'open a netlink socket');
+  constructor(protocol: number) {
+    this.fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW, protocol, 'open a netlink socket');
     try {
       const anyPort = Buffer.alloc(12); // struct sockaddr_nl: family, padding, port, groups
       new Uint16Array(anyPort.buffer, anyPort.byteOffset, 1)[0] = libc.AF_NETLINK;
@@ -63,7 +66,7 @@ export class NetlinkSocket implements Datagrams {
     return Buffer.from(this.#buffer.subarray(0, bytes));
   }
 
-  /** From now on the group's events arrive here. `group` is an RTNLGRP_* number. */
+  /** From now on the group's events arrive here. `group` is a number of the protocol's own, such as RTNLGRP_LINK. */
   join(group: number): void {
     libc.setSocketOption(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
   }
