@@ -1,0 +1,146 @@
+/**
+ * Forward chains through the host's own iptables commands. The exception from a DROP policy works only in the
+ * table that has the policy, so the chain is kept in every filter table that is in use.
+ */
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { Family } from '../../model/address.js';
+import type { ForwardState } from '../../model/objects.js';
+import { type FoundForward, SystemError } from '../../ports.js';
+import type { ProgramOutput, RunProgram } from '../run-program.js';
+import {
+  type ChainListing,
+  forwardOf,
+  ourJump,
+  parseListing,
+  removal,
+  replacement,
+} from './iptables-chain.js';
+import { readError, writeError } from './program-errors.js';
+
+const PROGRAMS = {
+  ipv4: { usual: 'iptables', legacy: 'iptables-legacy', tables: 'ip_tables_names' },
+  ipv6: { usual: 'ip6tables', legacy: 'ip6tables-legacy', tables: 'ip6_tables_names' },
+} as const satisfies Record<Family, object>;
+
+/** How long iptables waits for others who hold its lock. */
+const WAIT = ['-w', '5'];
+const DEADLINE_MS = 10_000;
+
+export class IptablesChains {
+  readonly #run: RunProgram;
+
+  constructor(run: RunProgram) {
+    this.#run = run;
+  }
+
+  /** Undefined when the chain is absent. The state is that of the usual filter table; where the legacy one differs, `unreadable` says so. */
+  async read(family: Family, chain: string, signal: AbortSignal): Promise<FoundForward | undefined> {
+    const [usual, legacy] = await this.#commandsInUse(family, signal);
+    const found = await this.#find(usual, family, chain, signal);
+    if (legacy === undefined) return found;
+    const other = await this.#find(legacy, family, chain, signal);
+    if (isDeepStrictEqual(found?.state, other?.state)) {
+      return found && other && { state: found.state, ours: found.ours && other.ours };
+    }
+    const state = found?.state ?? { family, chain, accept: [], jump: false, unreadable: [] };
+    const difference = `${other === undefined ? 'no' : 'another'} ${chain} in ${legacy}`;
+    return {
+      state: { ...state, unreadable: [...state.unreadable, difference] },
+      ours: (found?.ours ?? true) && (other?.ours ?? true),
+    };
+  }
+
+  async replace(state: ForwardState, signal: AbortSignal): Promise<void> {
+    const { family, chain, unreadable } = state;
+    if (unreadable.length > 0) {
+      throw new SystemError(
+        `Cannot replace chain ${chain}: it would lose ${unreadable.join(', ')}`,
+        'EINVAL',
+      );
+    }
+    for (const command of await this.#commandsInUse(family, signal)) {
+      const listing = await this.#list(command, chain, signal);
+      await this.#restore(command, replacement(state, listing), `replace chain ${chain}`, signal);
+    }
+  }
+
+  async remove(family: Family, chain: string, signal: AbortSignal): Promise<void> {
+    for (const command of await this.#commandsInUse(family, signal)) {
+      const listing = await this.#list(command, chain, signal);
+      if (listing === undefined) continue;
+      await this.#restore(command, removal(chain, listing), `delete chain ${chain}`, signal);
+    }
+  }
+
+  /**
+   * The host's usual command and, beside it, the legacy one when the kernel has a legacy filter table too: a
+   * DROP in either is final, and neither shows whose packets it drops.
+   */
+  async #commandsInUse(family: Family, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
+    const { usual, legacy, tables } = PROGRAMS[family];
+    if (!hasLegacyFilter(tables)) return [usual];
+    const version = await this.#versionOf(usual, signal);
+    // Programs before 1.8 do not name what they work through: it was the legacy tables.
+    if (!version?.includes('nf_tables')) return [usual];
+    return (await this.#versionOf(legacy, signal)) === undefined ? [usual] : [usual, legacy];
+  }
+
+  /** Undefined when the program is not installed. */
+  async #versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return (await this.#run({ program, args: ['-V'], deadlineMs: DEADLINE_MS }, signal)).stdout;
+    } catch (error) {
+      if (error instanceof SystemError && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async #find(
+    command: string,
+    family: Family,
+    chain: string,
+    signal: AbortSignal,
+  ): Promise<FoundForward | undefined> {
+    const listing = await this.#list(command, chain, signal);
+    return listing && forwardOf(listing, family, chain);
+  }
+
+  async #list(command: string, chain: string, signal: AbortSignal): Promise<ChainListing | undefined> {
+    const all = await this.#iptables(command, ['-S'], signal);
+    if (all.code === 0) return parseListing(all.stdout, chain);
+    if (!all.stderr.includes('incompatible')) throw readError(`list the rules of ${command}`, all);
+    // One rule that only nft can express makes iptables refuse the whole table. It still shows a chain alone
+    // and finds a rule it is given. A chain that it does not show is absent or holds such a rule itself: it
+    // has to be made either way.
+    const alone = await this.#iptables(command, ['-S', chain], signal);
+    if (alone.code !== 0) return undefined;
+    const jump = ourJump(chain);
+    const { code } = await this.#iptables(command, ['-C', ...jump], signal);
+    return {
+      rules: parseListing(alone.stdout, chain)?.rules ?? [],
+      jumps: code === 0 ? [`-A ${jump.join(' ')}`] : [],
+    };
+  }
+
+  #iptables(program: string, args: readonly string[], signal: AbortSignal): Promise<ProgramOutput> {
+    return this.#run({ program, args: [...WAIT, ...args], deadlineMs: DEADLINE_MS }, signal);
+  }
+
+  async #restore(command: string, input: string, action: string, signal: AbortSignal): Promise<void> {
+    const program = `${command}-restore`;
+    const args = ['--noflush', ...WAIT];
+    const output = await this.#run({ program, args, input, deadlineMs: DEADLINE_MS }, signal);
+    if (output.code !== 0) throw writeError(`${action} with ${program}`, output);
+  }
+}
+
+function hasLegacyFilter(tables: string): boolean {
+  try {
+    // The thread's own network namespace, not the process's.
+    return readFileSync(`/proc/thread-self/net/${tables}`, 'utf8').split('\n').includes('filter');
+  } catch {
+    // The kernel has no legacy tables, or only root may know; then iptables itself asks for the privilege.
+    return false;
+  }
+}
