@@ -1,0 +1,68 @@
+/** The file's values, all checked → Config: the words of the file become those of the model. */
+import type { z } from 'zod';
+import type {
+  Config,
+  EtcdStoreSection,
+  InterfaceSelector,
+  NetworkSection,
+  StaticStoreSection,
+} from '../model/config.js';
+import { declaredNetwork } from './rules.js';
+import { etcdSection, type FileValues, type tlsSection } from './schema.js';
+
+export function configOf(values: FileValues): Config {
+  const { host, dataplane, files, instance } = values;
+  return {
+    network: networkOf(values),
+    host: {
+      interface: selectorOf(host.interface),
+      ...present('publicIp', host.publicIP),
+      ...present('subnet', host.subnet),
+    },
+    store: storeOf(values.store),
+    dataplane,
+    files,
+    instance,
+  };
+}
+
+function networkOf(values: FileValues): NetworkSection {
+  const { publish, mtu, ipMasq, backend } = values.network;
+  const ipv4 = declaredNetwork(values);
+  return { ...(ipv4 === undefined ? {} : { declared: { ipv4, backend } }), publish, mtu, ipMasq };
+}
+
+function selectorOf(given: FileValues['host']['interface']): InterfaceSelector {
+  if ('by' in given) return given;
+  const { name, address, regex, canReach } = given;
+  if (name !== undefined) return { by: 'name', name };
+  if (address !== undefined) return { by: 'address', address };
+  if (regex !== undefined) return { by: 'regex', regex };
+  return canReach === undefined ? { by: 'default-route' } : { by: 'can-reach', address: canReach };
+}
+
+function storeOf(given: FileValues['store']): EtcdStoreSection | StaticStoreSection {
+  if (given.static !== undefined) {
+    const peers = given.static.peers.map(({ subnet, publicIP }) => ({ subnet, publicIp: publicIP }));
+    return { type: 'static', peers };
+  }
+  const { endpoints, prefix, username, passwordFile, tls, leaseTTL } = given.etcd ?? etcdSection.parse({});
+  return {
+    type: 'etcd',
+    endpoints,
+    prefix,
+    ...present('username', username),
+    ...present('passwordFile', passwordFile),
+    ...present('tls', tls && tlsOf(tls)),
+    leaseTtlSeconds: leaseTTL,
+  };
+}
+
+function tlsOf({ caFile, certFile, keyFile }: z.output<typeof tlsSection>): EtcdStoreSection['tls'] & object {
+  return { ...present('caFile', caFile), ...present('certFile', certFile), ...present('keyFile', keyFile) };
+}
+
+/** One field, or none at all: the model's optional fields are absent, never undefined. */
+function present<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value };
+}
