@@ -1,0 +1,247 @@
+/**
+ * The packet loop, seen from the control plane: opens the TUN and the socket, hands them to the worker thread,
+ * and keeps book of what the loop confirmed.
+ *
+ * - Descriptors are opened and closed here alone, and closed only once the loop has let go of them.
+ * - `forwarder()` and `peers()` tell what the loop confirmed, never what it was asked.
+ * - One change at a time. A device that need not change stays open; one that cannot be replaced stays in use,
+ *   unless it is itself in the way of the new one.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device, Handle, Report } from '../dataplane/control.js';
+import { Counters, countersMemory } from '../dataplane/counters.js';
+import { type PeerChange, PeerRows, type RowsMessage } from '../dataplane/peer-rows.js';
+import { rulesOf } from '../dataplane/rules.js';
+import type { ForwarderState, PeerState } from '../model/objects.js';
+import { type DataPlane, type DataPlaneCounters, type Log, SystemError } from '../ports.js';
+import * as libc from './libc.js';
+import { orAborted } from './or-aborted.js';
+import { openTun, openUdpSocket } from './packet-devices.js';
+import { PacketWorker } from './packet-worker.js';
+
+/** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
+const TAKEN_RETRY_MS = 1000;
+const TAKEN_EVERY_MS = 20;
+
+interface OpenDevice extends Handle {
+  /** Tells whether another one is wanted. */
+  readonly identity: string;
+}
+
+export function createDataPlane(options: { readonly log: Log }): DataPlane {
+  return new WorkerDataPlane(options.log);
+}
+
+class WorkerDataPlane implements DataPlane {
+  readonly #log: Log;
+  readonly #memory = countersMemory();
+  readonly #counters = new Counters(this.#memory);
+  readonly #wakes = new Set<() => void>();
+  readonly #open = new Set<OpenDevice>();
+  /** Those of the open devices that the loop is to use, as it was told. */
+  readonly #given: Record<Device, OpenDevice | undefined> = { tun: undefined, socket: undefined };
+  #lastGeneration = 0;
+  #worker: PacketWorker | undefined;
+  #confirmed: ForwarderState | undefined;
+  #rows = new PeerRows();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  forwarder(): ForwarderState | undefined {
+    return this.#confirmed;
+  }
+
+  peers(): readonly PeerState[] {
+    return this.#rows.confirmed();
+  }
+
+  configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(signal, () => this.#configure(state, signal));
+  }
+
+  updatePeers(change: PeerChange, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(signal, () => this.#updatePeers(change, signal));
+  }
+
+  shutDown(signal: AbortSignal): Promise<void> {
+    return this.#inTurn(signal, async () => this.#worker?.stop(signal));
+  }
+
+  counters(): DataPlaneCounters {
+    const peers = this.#rows
+      .confirmedRows()
+      .map(({ subnet, row }) => ({ subnet, ...this.#counters.row(row) }));
+    return { ...this.#counters.totals(), peers };
+  }
+
+  watch(wake: () => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#wakes.add(wake);
+    signal.addEventListener('abort', () => this.#wakes.delete(wake), { once: true });
+  }
+
+  /** Work that waits its turn ends with the signal too. */
+  #inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    this.#turn = done.catch(() => {});
+    return orAborted(done, signal);
+  }
+
+  async #configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
+    refuseIpv6(() => rulesOf(state));
+    const { tun: name, multiQueue, bind } = state;
+    const worker = this.#runningWorker();
+    const opened: Partial<Record<Device, OpenDevice>> = {};
+    try {
+      const tunIdentity = `${name} ${multiQueue}`;
+      const socketIdentity = `${bind.address}:${bind.port}`;
+      if (this.#given.tun?.identity !== tunIdentity) {
+        opened.tun = await this.#opened('tun', tunIdentity, () => openTun(name, multiQueue), signal);
+      }
+      if (this.#given.socket?.identity !== socketIdentity) {
+        const open = () => openUdpSocket(bind.address, bind.port);
+        opened.socket = await this.#opened('socket', socketIdentity, open, signal);
+      }
+      if (this.#worker !== worker) throw loopHasEnded();
+    } catch (error) {
+      for (const device of Object.values(opened)) this.#close(device);
+      throw error;
+    }
+    const replaced = (Object.keys(opened) as Device[]).map((device) => this.#given[device]);
+    Object.assign(this.#given, opened);
+    const onConfirmed = () => {
+      for (const device of replaced) this.#close(device);
+      // A device may have been lost while the loop was being told.
+      this.#confirmed = this.#given.tun && this.#given.socket && state;
+      this.#wakeAll();
+    };
+    await worker.request({ kind: 'configure', state, ...handles(opened) }, onConfirmed, signal);
+    if (this.#confirmed !== state) {
+      throw new SystemError('Cannot configure the packet loop: a device was lost meanwhile', 'ENODEV');
+    }
+  }
+
+  /** A new device. When it is taken the holder may be ourselves, so ours is let go of; then it is tried for a while. */
+  async #opened(
+    device: Device,
+    identity: string,
+    open: () => number,
+    signal: AbortSignal,
+  ): Promise<OpenDevice> {
+    const once = (): OpenDevice => {
+      const opened = { fd: open(), generation: ++this.#lastGeneration, identity };
+      this.#open.add(opened);
+      return opened;
+    };
+    try {
+      return once();
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
+    await this.#release(device, signal);
+    for (let triedMs = 0; triedMs < TAKEN_RETRY_MS; triedMs += TAKEN_EVERY_MS) {
+      await sleep(TAKEN_EVERY_MS, undefined, { signal });
+      try {
+        return once();
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+      }
+    }
+    return once();
+  }
+
+  async #release(device: Device, signal: AbortSignal): Promise<void> {
+    const given = this.#given[device];
+    if (given === undefined || this.#worker === undefined) return;
+    this.#given[device] = undefined;
+    this.#confirmed = undefined;
+    this.#wakeAll();
+    await this.#worker.request({ kind: 'release', device }, () => this.#close(given), signal);
+  }
+
+  async #updatePeers(change: PeerChange, signal: AbortSignal): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) throw loopHasEnded();
+    if (!this.#rows.hasRoomFor(change)) {
+      throw new SystemError('Cannot add peers: the packet loop holds 65,536 at most', 'ENOSPC');
+    }
+    const messages = refuseIpv6(() => this.#rows.messages(change));
+    // All are on their way before the first is awaited: the book already counts with every one of them.
+    await Promise.all(messages.map((message) => this.#send(worker, message, signal)));
+  }
+
+  #send(worker: PacketWorker, { set, remove, confirm }: RowsMessage, signal: AbortSignal): Promise<void> {
+    const onConfirmed = () => {
+      confirm();
+      this.#wakeAll();
+    };
+    return worker.request({ kind: 'peers', set, remove }, onConfirmed, signal);
+  }
+
+  #runningWorker(): PacketWorker {
+    this.#worker ??= new PacketWorker(this.#memory, {
+      lost: (report) => this.#onLost(report),
+      ended: (error) => this.#onEnded(error),
+    });
+    return this.#worker;
+  }
+
+  #onLost({ device, generation, errno }: Extract<Report, { kind: 'lost' }>): void {
+    const given = this.#given[device];
+    // A report about a device that was replaced meanwhile: it is closed when the loop confirms that.
+    if (given?.generation !== generation) return;
+    this.#given[device] = undefined;
+    this.#close(given);
+    this.#confirmed = undefined;
+    this.#log.warn({ device, identity: given.identity, error: libc.errnoName(errno) }, 'packet device lost');
+    this.#wakeAll();
+  }
+
+  #onEnded(error: Error | undefined): void {
+    this.#worker = undefined;
+    this.#given.tun = undefined;
+    this.#given.socket = undefined;
+    for (const device of this.#open) this.#close(device);
+    this.#confirmed = undefined;
+    this.#rows = new PeerRows();
+    if (error !== undefined) this.#log.error({ error: error.message }, 'packet loop died');
+    this.#wakeAll();
+  }
+
+  #close(device: OpenDevice | undefined): void {
+    if (device !== undefined && this.#open.delete(device)) libc.close(device.fd);
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakes) wake();
+  }
+}
+
+function handles(devices: Partial<Record<Device, OpenDevice>>): Partial<Record<Device, Handle>> {
+  return Object.fromEntries(
+    Object.entries(devices).map(([device, { fd, generation }]) => [device, { fd, generation }]),
+  );
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof SystemError && (error.code === 'EBUSY' || error.code === 'EADDRINUSE');
+}
+
+function loopHasEnded(): SystemError {
+  return new SystemError('Cannot reach the packet loop: it does not run', 'ENOTCONN');
+}
+
+function refuseIpv6<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SystemError(`Cannot set up the packet loop: ${cause.message}`, 'EAFNOSUPPORT', { cause });
+  }
+}
