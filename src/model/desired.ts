@@ -49,7 +49,7 @@ export interface Undecided {
   readonly reason: string;
 }
 
-export function isDecided(state: DesiredState | Undecided): state is DesiredState {
+export function isDecided<T extends { readonly objects: DesiredObjects }>(state: T | Undecided): state is T {
   return 'objects' in state;
 }
 

@@ -31,6 +31,7 @@ export async function carryOut<State>(
   return results;
 }
 
-function asError(thrown: unknown): Error {
+/** Whatever was thrown, as an Error. */
+export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -4,6 +4,7 @@ import { peerKey } from '../model/keys.js';
 import type { PeerState } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
 import type { DataPlane } from '../ports.js';
+import { asError } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
 
 const kind: Kind<PeerState> = {
@@ -34,7 +35,7 @@ export function peerReconciler(dataPlane: DataPlane): Reconciler<PeerState> {
         return actions.map(({ key }): ActionResult => ({ key, outcome: 'done' }));
       } catch (thrown) {
         signal.throwIfAborted();
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        const error = asError(thrown);
         return actions.map(({ key }): ActionResult => ({ key, outcome: 'failed', error }));
       }
     },

@@ -1,24 +1,24 @@
 /** `run`: the file, the store's mirror, the host, the loops and the lease side by side until told to stop. */
+import type { Config } from '../model/config.js';
 import { type DesiredState, isDecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
 import type { Action, ActionResult } from '../model/plan.js';
 import type { Clock, DataPlane, Log, Random } from '../ports.js';
-import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
+import { withDeadline } from './deadline.js';
 import type { Inputs } from './inputs.js';
 import { LeaseKeeper, type LeaseTerm } from './lease-keeper.js';
 import type { Reconcilers } from './reconcilers.js';
+import type { StoreFollower } from './store-follower.js';
 import { Wake } from './wake.js';
 
 export interface DaemonDependencies {
   readonly source: ConfigSource;
   readonly inputs: Inputs;
-  readonly access: StoreAccess;
-  /** Keeps the mirror of the store until `signal` aborts. */
-  readonly runMirror: (signal: AbortSignal) => Promise<void>;
+  readonly store: StoreFollower;
   readonly reconcilers: Reconcilers;
   readonly dataPlane: DataPlane;
   readonly clock: Clock;
@@ -30,6 +30,7 @@ export interface DaemonDependencies {
 export type Attempt = { readonly action: Action; readonly result: ActionResult };
 
 const STOP_DATA_PLANE_MS = 500;
+const NEVER = new AbortController().signal;
 
 export class Daemon {
   readonly loops: ControlLoops;
@@ -44,7 +45,7 @@ export class Daemon {
 
   constructor(dependencies: DaemonDependencies) {
     this.#deps = dependencies;
-    const { reconcilers, inputs, access, clock, random, log } = dependencies;
+    const { reconcilers, inputs, store, clock, random, log } = dependencies;
     this.startedAt = this.#configLoadedAt = clock.now();
     this.loops = new ControlLoops({
       reconcilers,
@@ -57,7 +58,7 @@ export class Daemon {
       random,
       log,
     });
-    this.#keeper = new LeaseKeeper({ access, ownLease: () => this.#ownLease(), clock, random, log });
+    this.#keeper = new LeaseKeeper({ access: store, ownLease: () => this.#ownLease(), clock, random, log });
     inputs.subscribe(this.loops.wakeAll);
     inputs.subscribe(this.#keeper.wake);
   }
@@ -76,23 +77,23 @@ export class Daemon {
 
   /** Runs until `signal` aborts; then the packet loop is stopped and everything on the host stays. */
   async run(signal: AbortSignal): Promise<void> {
-    const { inputs, runMirror, dataPlane } = this.#deps;
+    const { inputs, store, dataPlane, clock } = this.#deps;
     try {
       await Promise.all([
-        runMirror(signal),
+        store.run(signal),
         inputs.run(signal),
         this.loops.run(signal),
         this.#keeper.run(signal),
         this.#followConfig(signal),
       ]);
     } finally {
-      await dataPlane.shutDown(AbortSignal.timeout(STOP_DATA_PLANE_MS));
+      await withDeadline(clock, STOP_DATA_PLANE_MS, 'stopping the packet loop', NEVER, (limited) => dataPlane.shutDown(limited));
     }
   }
 
   /** Reads the file again: a good one takes effect at once, a bad one changes nothing. Resolves with what is wrong. */
   async reload(): Promise<string | undefined> {
-    const { source, inputs, log, clock } = this.#deps;
+    const { source, inputs, store, log, clock } = this.#deps;
     const reading = await source.read();
     const error = 'error' in reading ? reading.error : restartNeeded(inputs.config, reading.config);
     if (error !== this.#configError && error !== undefined)
@@ -102,26 +103,19 @@ export class Daemon {
     if (equalJson(reading.config, inputs.config)) return undefined;
     this.#configLoadedAt = clock.now();
     log.info({ path: source.path }, 'configuration loaded');
+    if (!equalJson(reading.config.store, inputs.config.store)) store.follow(reading.config.store);
     inputs.setConfig(reading.config);
     return undefined;
   }
 
-  /** Looks at everything anew and waits until all of it is as wanted or `signal` aborts. Resolves with what was tried. */
-  async converge(
-    signal: AbortSignal,
-  ): Promise<{ readonly converged: boolean; readonly attempts: readonly Attempt[] }> {
-    const attempts: Attempt[] = [];
-    const record = (attempt: Attempt) => attempts.push(attempt);
-    this.#attempts.add(record);
+  /** Looks at everything anew and resolves when all of it is as wanted; rejects on abort. Tells what was tried meanwhile. */
+  async converge(onAttempt: (attempt: Attempt) => void, signal: AbortSignal): Promise<void> {
+    this.#attempts.add(onAttempt);
     try {
-      await this.#deps.access.refresh(signal);
+      await this.#deps.store.refresh(signal);
       await this.#nextRounds(signal);
-      return { converged: true, attempts };
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      return { converged: false, attempts };
     } finally {
-      this.#attempts.delete(record);
+      this.#attempts.delete(onAttempt);
     }
   }
 
@@ -192,14 +186,8 @@ function readyFields({ subnets, publicIps, mtu, network }: DesiredState): object
   };
 }
 
-/** The names of an instance, and the store it lives from, are what everything else hangs on. */
-function restartNeeded(
-  before: { readonly instance: object; readonly store: object },
-  after: { readonly instance: object; readonly store: object },
-): string | undefined {
-  for (const section of ['instance', 'store'] as const) {
-    if (!equalJson(before[section], after[section]))
-      return `${section} has changed: restart the daemon for it to take effect`;
-  }
-  return undefined;
+/** The instance's names are what its lock, its socket and its marks hang on. */
+function restartNeeded(before: Config, after: Config): string | undefined {
+  if (equalJson(before.instance, after.instance)) return undefined;
+  return 'section instance has changed: restart the daemon for it to take effect';
 }

@@ -1,5 +1,5 @@
 /** Planning everything once, and applying until nothing is left: what `diff`, `apply` and `destroy` do. */
-import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
+import { isDecided, type Undecided } from '../model/desired.js';
 import { type DesiredObjects, KINDS, type KindName, type Plans, type StateOf } from '../model/objects.js';
 import type { Action, ActionResult, ForeignConflict, Plan } from '../model/plan.js';
 import { presentKeys } from '../model/status.js';
@@ -34,7 +34,7 @@ export type Convergence =
 export interface ConvergeOptions {
   readonly reconcilers: Reconcilers;
   /** Asked before every round: what one kind did can change what the others want. */
-  readonly desired: () => DesiredState | Undecided;
+  readonly desired: () => { readonly objects: DesiredObjects } | Undecided;
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Called for each action that was tried. */

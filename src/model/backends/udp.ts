@@ -34,6 +34,7 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
     metric: 0,
     link: instance,
     onlink: false,
+    type: 'unicast',
     scope: 'global',
   };
   const forwarder = forwarderKey(instance);

@@ -1,0 +1,157 @@
+/** `apply`: plan, do, verify, once. Where a daemon runs, it is the one that does it. */
+import type { Config } from '../../model/config.js';
+import { type DesiredState, isDecided, type Undecided } from '../../model/desired.js';
+import type { Action } from '../../model/plan.js';
+import { StoreUnavailableError } from '../../ports.js';
+import { type Convergence, converge } from '../../runtime/one-shot.js';
+import { configArgument, socketPath } from '../config-argument.js';
+import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { type Format, formatted } from '../output.js';
+import { actionLine } from '../render-plan.js';
+import type { CommandContext, Session } from '../session.js';
+
+export interface ApplyOptions {
+  readonly format: Format;
+  readonly timeoutMs: number;
+}
+
+/** What was done, and what came of it. */
+export interface ApplyDocument {
+  readonly apiVersion: 'flannelette/v1';
+  readonly kind: 'ApplyResult';
+  readonly outcome: string;
+  readonly message: string;
+  readonly actions: readonly (Action & { readonly outcome: string; readonly error?: string })[];
+}
+
+export async function apply(context: CommandContext, path: string, options: ApplyOptions): Promise<ExitCode> {
+  const config = await configArgument(context, path);
+  context.requirePrivileges();
+  const viaDaemon = await applyThroughDaemon(context, config, path, options);
+  if (viaDaemon !== undefined) return viaDaemon;
+
+  const lock = context.lock(config.instance.name);
+  const session = context.openSession(config);
+  try {
+    await readUntil(context, session, options.timeoutMs);
+    const actions: ApplyDocument['actions'][number][] = [];
+    const convergence = await converge(
+      {
+        reconcilers: session.reconcilers,
+        desired: () => session.inputs.state(),
+        clock: context.clock,
+        timeoutMs: options.timeoutMs,
+        onAction: (action, { outcome, error }) => {
+          actions.push({ ...action, outcome, ...(error && { error: error.message }) });
+        },
+      },
+      context.signal,
+    );
+    const { exitCode, message } = verdict(convergence, session.inputs.state(), config);
+    report(context, options.format, { outcome: convergence.outcome, message, actions });
+    return exitCode;
+  } finally {
+    session.close();
+    lock.release();
+  }
+}
+
+/** A running daemon reads its own file again and converges; undefined when none runs. */
+async function applyThroughDaemon(
+  context: CommandContext,
+  config: Config,
+  path: string,
+  { format, timeoutMs }: ApplyOptions,
+): Promise<ExitCode | undefined> {
+  const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
+  const request = { method: 'POST', path: `/apply?${query}` } as const;
+  const reply = await context.control.ask(socketPath(config), request, context.signal);
+  if (reply === undefined) return undefined;
+  if (reply.status === 409) throw new CommandError(reply.body.trimEnd(), EXIT.held);
+  if (reply.status === 422) throw new CommandError(reply.body.trimEnd(), EXIT.invalidConfig);
+  if (reply.status !== 200)
+    throw new CommandError(`The daemon could not apply: ${reply.body.trimEnd()}`, EXIT.failed);
+  const document = JSON.parse(reply.body) as ApplyDocument;
+  report(context, format, document);
+  return document.outcome === 'converged' ? EXIT.done : EXIT.converging;
+}
+
+/** A store that is just starting is worth waiting for. */
+async function readUntil(
+  context: CommandContext,
+  { access, inputs }: Session,
+  timeoutMs: number,
+): Promise<void> {
+  const { clock, signal } = context;
+  const deadline = clock.boottimeMs() + timeoutMs;
+  for (;;) {
+    try {
+      await access.refresh(signal);
+      await inputs.observeHost();
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || clock.boottimeMs() >= deadline) throw error;
+      await clock.sleep(RETRY_AFTER_MS, signal);
+    }
+  }
+}
+
+const RETRY_AFTER_MS = 500;
+
+function verdict(
+  convergence: Convergence,
+  state: DesiredState | Undecided,
+  config: Config,
+): { exitCode: ExitCode; message: string } {
+  switch (convergence.outcome) {
+    case 'converged':
+      return { exitCode: EXIT.done, message: afterword(state, config) };
+    case 'undecided':
+      return { exitCode: EXIT.failed, message: `Nothing was changed: ${convergence.undecided.reason}` };
+    case 'conflict': {
+      const conflicts = convergence.conflicts.map(({ key, reason }) => `${key}: ${reason}`);
+      return { exitCode: EXIT.conflict, message: `Something else is in the way: ${conflicts.join('; ')}` };
+    }
+    case 'failed': {
+      const failures = convergence.failures.map(
+        ({ key, error }) => `${key}: ${error?.message ?? 'no reason given'}`,
+      );
+      return { exitCode: EXIT.failed, message: `Not everything could be done: ${failures.join('; ')}` };
+    }
+    case 'timed out':
+      return { exitCode: EXIT.converging, message: 'Still converging at the time-out' };
+  }
+}
+
+/** The udp backend's packets are carried by the daemon alone: say so before somebody wonders. */
+function afterword(state: DesiredState | Undecided, config: Config): string {
+  if (!isDecided(state) || state.network.backend.type !== 'udp') return '';
+  const hours = config.store.type === 'etcd' ? config.store.leaseTtlSeconds / 3600 : undefined;
+  const within =
+    hours === undefined ? '' : `, and within ${Number(hours.toFixed(2))} h, or the lease expires`;
+  return `In place. Backend udp forwards nothing until \`flannelette run\` is started on this host${within}`;
+}
+
+function report(
+  context: CommandContext,
+  format: Format,
+  { outcome, message, actions }: Pick<ApplyDocument, 'outcome' | 'message' | 'actions'>,
+): void {
+  const document: ApplyDocument = {
+    apiVersion: 'flannelette/v1',
+    kind: 'ApplyResult',
+    outcome,
+    message,
+    actions,
+  };
+  context.out(
+    formatted(format, document, () => {
+      const lines = actions.map((action) =>
+        action.outcome === 'failed' ? `${actionLine(action)}: ${action.error}` : actionLine(action),
+      );
+      lines.push(`Apply: ${actions.filter((action) => action.outcome === 'done').length} done, ${outcome}`);
+      return `${lines.join('\n')}\n`;
+    }),
+  );
+  if (message !== '') context.err(`${message}\n`);
+}

@@ -1,0 +1,56 @@
+/** `destroy`: removes everything of ours from this host; the lease only when asked. */
+import { type DesiredObjects, KINDS } from '../../model/objects.js';
+import { converge } from '../../runtime/one-shot.js';
+import type { Reconcilers } from '../../runtime/reconcilers.js';
+import { configArgument } from '../config-argument.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
+import { lookOnce } from '../look-once.js';
+import { actionLine } from '../render-plan.js';
+import type { CommandContext } from '../session.js';
+
+export interface DestroyOptions {
+  /** Gives the subnet back too. */
+  readonly lease: boolean;
+  readonly timeoutMs: number;
+}
+
+export async function destroy(
+  context: CommandContext,
+  path: string,
+  options: DestroyOptions,
+): Promise<ExitCode> {
+  const config = await configArgument(context, path);
+  context.requirePrivileges();
+  const lock = context.lock(config.instance.name);
+  const session = context.openSession(config);
+  try {
+    if (options.lease) await lookOnce(session, context.signal);
+    let done = 0;
+    const convergence = await converge(
+      {
+        reconcilers: options.lease ? session.reconcilers : withoutStore(session.reconcilers),
+        desired: () => ({ objects: NOTHING }),
+        clock: context.clock,
+        timeoutMs: options.timeoutMs,
+        onAction: (action, { outcome, error }) => {
+          if (outcome === 'done') done++;
+          context.out(`${actionLine(action)}${error === undefined ? '' : `: ${error.message}`}\n`);
+        },
+      },
+      context.signal,
+    );
+    context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
+    if (convergence.outcome === 'converged') return EXIT.done;
+    return convergence.outcome === 'timed out' ? EXIT.converging : EXIT.failed;
+  } finally {
+    session.close();
+    lock.release();
+  }
+}
+
+const NOTHING = Object.fromEntries(KINDS.map((kind) => [kind, []])) as unknown as DesiredObjects;
+
+/** What is on this host can be removed with the store out of reach. */
+function withoutStore({ lease: _lease, 'network-config': _network, ...onHost }: Reconcilers): Reconcilers {
+  return onHost;
+}

@@ -1,0 +1,22 @@
+/** `diff`: the plan of everything, from one look at the world; writes nothing anywhere. */
+import { planAll } from '../../runtime/one-shot.js';
+import { configArgument } from '../config-argument.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
+import { lookOnce } from '../look-once.js';
+import { type Format, formatted } from '../output.js';
+import { planDocument, planText } from '../render-plan.js';
+import type { CommandContext } from '../session.js';
+
+export async function diff(context: CommandContext, path: string, format: Format): Promise<ExitCode> {
+  const config = await configArgument(context, path);
+  const session = context.openSession(config);
+  try {
+    const { objects } = await lookOnce(session, context.signal);
+    const document = planDocument(await planAll(session.reconcilers, objects, context.signal));
+    context.out(formatted(format, document, () => planText(document)));
+    if (document.foreign.some(({ blocks }) => blocks)) return EXIT.conflict;
+    return document.actions.length === 0 ? EXIT.done : EXIT.drift;
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,46 @@
+/** `status`: what the running daemon sees. */
+import type { StatusReport } from '../../model/status.js';
+import { withDeadline } from '../../runtime/deadline.js';
+import { configArgument, socketPath } from '../config-argument.js';
+import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { type Format, formatted } from '../output.js';
+import { statusText } from '../render-status.js';
+import type { CommandContext } from '../session.js';
+
+export interface StatusOptions {
+  readonly format: Format;
+  readonly watch: boolean;
+}
+
+const WATCH_EVERY_MS = 1_000;
+const ANSWER_WITHIN_MS = 5_000;
+
+export async function status(
+  context: CommandContext,
+  path: string,
+  { format, watch }: StatusOptions,
+): Promise<ExitCode> {
+  const socket = socketPath(await configArgument(context, path));
+  for (;;) {
+    const report = await ask(context, socket);
+    context.out(formatted(format, report, () => statusText(report)));
+    if (!watch) return report.ready ? EXIT.done : EXIT.drift;
+    await context.clock.sleep(WATCH_EVERY_MS, context.signal);
+  }
+}
+
+async function ask(context: CommandContext, socket: string): Promise<StatusReport> {
+  const reply = await withDeadline(
+    context.clock,
+    ANSWER_WITHIN_MS,
+    'asking the daemon',
+    context.signal,
+    (signal) => context.control.ask(socket, { method: 'GET', path: '/status' }, signal),
+  );
+  if (reply === undefined) {
+    throw new CommandError(`No daemon answers at ${socket}: start one with \`flannelette run\``, EXIT.drift);
+  }
+  if (reply.status !== 200)
+    throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
+  return JSON.parse(reply.body) as StatusReport;
+}

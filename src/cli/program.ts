@@ -1,0 +1,122 @@
+/** The command line: verbs and options, and what an error becomes. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { PrivilegeError, StoreUnavailableError } from '../ports.js';
+import { apply } from './commands/apply.js';
+import { destroy } from './commands/destroy.js';
+import { diff } from './commands/diff.js';
+import { dockerOptsCommand } from './commands/docker-opts.js';
+import { run } from './commands/run.js';
+import { status } from './commands/status.js';
+import { validate } from './commands/validate.js';
+import { CommandError, EXIT, type ExitCode } from './exit-codes.js';
+import { FORMATS, type Format } from './output.js';
+import type { CommandContext } from './session.js';
+
+const DEFAULT_FILE = 'flannelette.yaml';
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Never rejects: every error becomes a line on standard error and an exit code. */
+export async function runCommandLine(context: CommandContext, argv: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.done;
+  const program = commandLine(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return exitCodeOf(error, context);
+  }
+}
+
+function commandLine(context: CommandContext, done: (code: ExitCode) => void): Command {
+  const program = new Command('flannelette')
+    .description('Makes this host part of a container network, as one YAML file says')
+    .version(context.version, '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({ writeOut: context.out, writeErr: context.err })
+    .showHelpAfterError('(try `flannelette --help`)');
+  const verb = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .exitOverride()
+      .configureOutput({ writeOut: context.out, writeErr: context.err });
+  const file = () => new Option('-f, --file <path>', 'the configuration').default(DEFAULT_FILE);
+  const output = () =>
+    new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
+  const timeout = () =>
+    new Option('--timeout <duration>', 'how long to try, such as 30s or 2m')
+      .argParser(durationMs)
+      .default(DEFAULT_TIMEOUT_MS, '30s');
+
+  verb('validate', 'check configurations offline; every mistake with file:line:column')
+    .argument('[paths...]', `the configurations, default ${DEFAULT_FILE}`)
+    .addOption(new Option('-f, --file <path>', 'the configuration'))
+    .action(async (paths: string[], options: { file?: string }) => {
+      const named = [...paths, ...(options.file === undefined ? [] : [options.file])];
+      done(await validate(context, named.length === 0 ? [DEFAULT_FILE] : named));
+    });
+  verb('diff', 'show what would be changed; writes nothing')
+    .addOption(file())
+    .addOption(output())
+    .action(async (options: { file: string; output: Format }) =>
+      done(await diff(context, options.file, options.output)),
+    );
+  verb('apply', 'change what has to be changed, once, and verify')
+    .addOption(file())
+    .addOption(output())
+    .addOption(timeout())
+    .action(async (options: { file: string; output: Format; timeout: number }) =>
+      done(await apply(context, options.file, { format: options.output, timeoutMs: options.timeout })),
+    );
+  verb('run', 'keep it so, and carry the packets')
+    .addOption(file())
+    .action(async (options: { file: string }) => done(await run(context, options.file)));
+  verb('status', 'show what the running daemon sees')
+    .addOption(file())
+    .addOption(output())
+    .option('--watch', 'print it again every second')
+    .action(async (options: { file: string; output: Format; watch?: boolean }) =>
+      done(await status(context, options.file, { format: options.output, watch: options.watch ?? false })),
+    );
+  verb('destroy', 'remove everything of ours from this host')
+    .addOption(file())
+    .addOption(timeout())
+    .option('--lease', 'give the subnet back too')
+    .action(async (options: { file: string; timeout: number; lease?: boolean }) =>
+      done(
+        await destroy(context, options.file, { lease: options.lease ?? false, timeoutMs: options.timeout }),
+      ),
+    );
+  dockerOptsCommand(
+    verb('docker-opts', "write Docker's options from subnet.env, as mk-docker-opts.sh does"),
+    context,
+    done,
+  );
+  verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
+  return program;
+}
+
+function durationMs(text: string): number {
+  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
+  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ''];
+  if (match === null || unitMs === undefined)
+    throw new InvalidArgumentError('Want a number with ms, s, m or h, such as 30s.');
+  return Number(match[1]) * unitMs;
+}
+
+function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
+  // Commander has printed its own message already; help and version end with code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (signal.aborted) {
+    err('Interrupted\n');
+    return EXIT.interrupted;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  err(`${message.trimEnd()}\n`);
+  if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof StoreUnavailableError) return EXIT.storeUnreachable;
+  if (error instanceof PrivilegeError) return EXIT.privilege;
+  return EXIT.failed;
+}

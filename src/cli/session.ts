@@ -1,0 +1,38 @@
+/** What the commands are given to work with. compose.ts makes it; tests make it from fakes. */
+import type { Config } from '../model/config.js';
+import type { Clock, ControlSocket } from '../ports.js';
+import type { StoreAccess } from '../reconcilers/store-access.js';
+import type { ConfigReading } from '../runtime/config-source.js';
+import type { Inputs } from '../runtime/inputs.js';
+import type { Reconcilers } from '../runtime/reconcilers.js';
+
+export interface Session {
+  readonly inputs: Inputs;
+  readonly access: StoreAccess;
+  readonly reconcilers: Reconcilers;
+  close(): void;
+}
+
+export interface CommandContext {
+  readonly version: string;
+  /** Results. */
+  readonly out: (text: string) => void;
+  /** Everything else. */
+  readonly err: (text: string) => void;
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly control: ControlSocket;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readConfig(path: string): Promise<ConfigReading>;
+  readText(path: string): Promise<string | undefined>;
+  writeText(path: string, content: string): Promise<void>;
+  /** Connections and system calls for one pass over the world; no packet loop. */
+  openSession(config: Config): Session;
+  /** Throws PrivilegeError naming the first one that is missing, before anything is touched. */
+  requirePrivileges(): void;
+  /** One process for each instance on this host. Throws CommandError naming the other. */
+  lock(instance: string): { release(): void };
+  /** Runs the daemon until the signal aborts. */
+  runDaemon(path: string, config: Config): Promise<void>;
+}

@@ -1,0 +1,118 @@
+/** Gathers what the daemon knows into the report that `status` shows. */
+import { isDecided } from '../model/desired.js';
+import type { NetworkStatus, PeerStatus, StatusReport } from '../model/status.js';
+import type { DataPlane } from '../ports.js';
+import type { Daemon } from './daemon.js';
+import type { Inputs } from './inputs.js';
+import type { StoreFollower } from './store-follower.js';
+
+export interface StatusSources {
+  readonly version: string;
+  readonly pid: number;
+  readonly daemon: Daemon;
+  readonly inputs: Inputs;
+  readonly store: StoreFollower;
+  readonly dataPlane: DataPlane;
+}
+
+export function statusReport({
+  version,
+  pid,
+  daemon,
+  inputs,
+  store,
+  dataPlane,
+}: StatusSources): StatusReport {
+  const { path, loadedAt, error } = daemon.config;
+  const network = networkStatus(inputs);
+  const term = daemon.leaseTerm();
+  const { sent, received, drops } = dataPlane.counters();
+  return {
+    version,
+    instance: inputs.config.instance.name,
+    pid,
+    startedAt: dateText(daemon.startedAt),
+    ready: daemon.isReady,
+    reason: daemon.isReady ? '' : notReadyReason(daemon, inputs),
+    config: { path, loadedAt: dateText(loadedAt), ...(error === undefined ? {} : { error }) },
+    store: storeStatus(store),
+    ...(network && { network }),
+    ...(term && {
+      lease: {
+        etcdLease: term.etcdLease,
+        ...(term.expiresAt === undefined ? {} : { expiresAt: dateText(term.expiresAt) }),
+      },
+    }),
+    objects: daemon.loops.objects().map((object) => ({ ...object, since: dateText(object.since) })),
+    peers: peerStatuses(dataPlane),
+    traffic: {
+      sentPackets: sent.packets,
+      sentBytes: sent.bytes,
+      receivedPackets: received.packets,
+      receivedBytes: received.bytes,
+      drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
+    },
+    notes: notes(inputs, store),
+  };
+}
+
+/** The first thing that stands between now and ready. */
+function notReadyReason(daemon: Daemon, inputs: Inputs): string {
+  const state = inputs.state();
+  if (!isDecided(state)) return state.reason;
+  for (const { key, state: objectState, reason } of daemon.loops.objects()) {
+    if (objectState !== 'in-sync' && objectState !== 'foreign') return `${key} ${objectState}: ${reason}`;
+  }
+  return 'not everything was looked at yet';
+}
+
+function storeStatus(store: StoreFollower): StatusReport['store'] {
+  const { status, since, error } = store.health();
+  return {
+    description: store.store.description,
+    status,
+    since: dateText(since),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function networkStatus(inputs: Inputs): NetworkStatus | undefined {
+  const state = inputs.state();
+  if (!isDecided(state)) return undefined;
+  const { networks, network, subnets, subnetReason, publicIps, mtu } = state;
+  return {
+    cidrs: networks,
+    backend: network.backend.type,
+    subnets: [subnets.ipv4, subnets.ipv6].filter((subnet) => subnet !== undefined),
+    subnetReason,
+    publicIps: [publicIps.ipv4, publicIps.ipv6].filter((address) => address !== undefined),
+    mtu,
+  };
+}
+
+function peerStatuses(dataPlane: DataPlane): readonly PeerStatus[] {
+  const counters = new Map(dataPlane.counters().peers.map((peer) => [peer.subnet, peer]));
+  return dataPlane.peers().map(({ subnet, publicIp }) => {
+    const { sentPackets = 0, receivedPackets = 0, drops = 0, lastReceivedAt } = counters.get(subnet) ?? {};
+    const heard = lastReceivedAt === undefined ? {} : { lastReceivedAt: dateText(lastReceivedAt) };
+    return { subnet, publicIp, sentPackets, receivedPackets, drops, ...heard };
+  });
+}
+
+function notes(inputs: Inputs, store: StoreFollower): readonly string[] {
+  const state = inputs.state();
+  const quarantined = (store.view()?.quarantined ?? []).map(
+    ({ key, reason }) => `lease ${JSON.stringify(key)} is set aside: ${reason}`,
+  );
+  const ignored = isDecided(state)
+    ? state.ignoredLeases.map(
+        ({ subnet, reason }) => `lease of ${subnet ?? 'another family'} is ignored: ${reason}`,
+      )
+    : [];
+  return [...quarantined, ...ignored];
+}
+
+/** RFC 3339, UTC, milliseconds. */
+function dateText(ms: number): string {
+  return new Date(ms).toISOString();
+}

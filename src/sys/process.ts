@@ -1,0 +1,35 @@
+/** This process: its name, its signals. */
+import { readFileSync } from 'node:fs';
+
+/** Of package.json, two directories above the compiled file's own. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+export const processId = process.pid;
+
+export const processEnvironment: Readonly<Record<string, string | undefined>> = process.env;
+
+export function stdoutText(text: string): void {
+  process.stdout.write(text);
+}
+
+export function stderrText(text: string): void {
+  process.stderr.write(text);
+}
+
+/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once, as it would without us. */
+export function terminationSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort(new Error(`Received ${name}`)));
+  }
+  return controller.signal;
+}
+
+/** Calls `reload` at each SIGHUP until `signal` aborts. */
+export function onHangUp(reload: () => void, signal: AbortSignal): void {
+  process.on('SIGHUP', reload);
+  signal.addEventListener('abort', () => process.off('SIGHUP', reload), { once: true });
+}
