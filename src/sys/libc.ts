@@ -16,6 +16,7 @@ const native = {
   bind: libc.func('int bind(int fd, const void *address, uint32_t addressBytes)'),
   connect: libc.func('int connect(int fd, const void *address, uint32_t addressBytes)'),
   listen: libc.func('int listen(int fd, int backlog)'),
+  accept: libc.func('int accept4(int fd, void *address, void *addressBytes, int flags)'),
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int option, const void *value, uint32_t valueBytes)',
   ),
@@ -112,6 +113,12 @@ export function connect(fd: number, address: Uint8Array, action: string): void {
 
 export function listen(fd: number, backlog: number, action: string): void {
   checked(native.listen(fd, backlog), action);
+}
+
+/** The next connection, which the caller closes. Undefined when nobody waits, or nobody any more. */
+export function accept(fd: number): number | undefined {
+  const connection: number = native.accept(fd, null, null, SOCK_CLOEXEC);
+  return connection < 0 ? undefined : connection;
 }
 
 export function setSocketOption(fd: number, level: number, option: number, value: number): void {
