@@ -143,14 +143,13 @@ function ipv6Bits(text: string): bigint | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
   const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : half.split(':')));
-  const groups = [...head, ...tail];
-  const last = groups.at(-1);
-  if (last?.includes('.')) {
-    // RFC 4291, section 2.2 (3): the last 32 bits may be written as a dotted quad.
-    const quad = ipv4Bits(last);
+  // RFC 4291, section 2.2 (3): the last 32 bits may be written as a dotted quad.
+  const end = halves.length === 2 ? tail : head;
+  const quadText = end.at(-1);
+  if (quadText?.includes('.')) {
+    const quad = ipv4Bits(quadText);
     if (quad === undefined) return undefined;
-    const words = [(quad >> 16n).toString(16), (quad & 0xffffn).toString(16)];
-    (tail.length > 0 ? tail : head).splice(-1, 1, ...words);
+    end.splice(-1, 1, (quad >> 16n).toString(16), (quad & 0xffffn).toString(16));
   }
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
