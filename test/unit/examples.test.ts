@@ -4,13 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { load } from 'js-yaml';
+import { runCommandLine } from '../../src/cli/program.js';
+import type { CommandContext } from '../../src/cli/session.js';
 import { readConfig } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import { repositoryRoot } from '../lab/repository.js';
 
 const EXAMPLES = join(repositoryRoot(), 'examples');
 const PATHS = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).sort();
-const VERBS = ['validate', 'diff', 'apply', 'run', 'status'];
 
 interface UserData {
   readonly write_files: readonly { readonly path: string; readonly content: string }[];
@@ -61,23 +62,35 @@ test('what Ansible writes is valid, and its unit is that of the systemd example'
   assert.equal(unit?.dest, '/etc/systemd/system/flannelette.service');
 });
 
-test('every command line of the examples is one that exists', () => {
-  const found = new Set<string>();
+test('every command line of the examples is one that exists', async () => {
+  const used = new Map<string, Set<string>>();
   for (const path of PATHS.filter((name) => /\.(ya?ml|md|service|conf)$/.test(name))) {
     for (const [, verb = '', rest = ''] of text(path).matchAll(
-      /\bflannelette[ ,]+([a-z-]+)([ ,]+-[^\n]*)?/g,
+      /\bflannelette[ ,]+([a-z-]+)([ ,]+[-h][^\n`]*)/g,
     )) {
-      if (rest === '') continue;
-      found.add(verb);
-      assert.match(rest, /^[ ,]+-f[ ,]/, `${path}: flannelette ${verb}${rest}`);
+      const options = used.get(verb) ?? new Set();
+      for (const [option] of rest.matchAll(/(?<![\w-])--?[a-z][a-z-]*/g)) options.add(option);
+      used.set(verb, options);
     }
   }
-  assert.deepEqual(
-    [...found].filter((verb) => !VERBS.includes(verb)),
-    [],
-  );
-  assert.ok(found.has('validate') && found.has('diff') && found.has('apply') && found.has('run'));
+  assert.deepEqual([...used.keys()].sort(), ['apply', 'diff', 'run', 'validate']);
+  for (const [verb, options] of used) {
+    const help = await helpOf(verb);
+    for (const option of options)
+      assert.ok(help.includes(option), `flannelette ${verb} has no ${option}:\n${help}`);
+  }
 });
+
+/** Rejects when there is no such verb. */
+async function helpOf(verb: string): Promise<string> {
+  let printed = '';
+  const print = (printedNow: string): void => {
+    printed += printedNow;
+  };
+  const context = { version: '0', out: print, err: print } as Partial<CommandContext> as CommandContext;
+  assert.equal(await runCommandLine(context, [verb, '--help']), 0, printed);
+  return printed;
+}
 
 function text(path: string): string {
   return readFileSync(join(EXAMPLES, path), 'utf8');

@@ -63,9 +63,9 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'cli',
     files: /^src\/cli\//,
-    imports: /^src\/(cli|model)\//,
-    packages: /^commander$/,
-    because: 'commands are thin: what they do is handed to them, what they print is a pure function',
+    imports: /^src\/(cli|model|runtime)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access)\.ts$/,
+    packages: /^(commander|js-yaml)$/,
+    because: 'commands are thin: they run what is handed to them and print what came of it',
   },
   {
     name: 'runtime',
