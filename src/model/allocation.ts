@@ -6,11 +6,9 @@ import {
   type Address,
   addressFromBits,
   bitsOf,
-  contains,
   FAMILY_BITS,
   type Family,
   familyOf,
-  overlaps,
   type Prefix,
   rangeOf,
 } from './address.js';
@@ -115,14 +113,11 @@ function newSubnet(
 ): Choice {
   const family = familyOf(network.cidr);
   const { pinned, previous, attempt = 0 } = input;
-  // A subnet that is wider than the network is nobody's, and would block everybody.
-  const taken = input.taken.filter((prefix) => contains(network.cidr, prefix));
+  const taken = takenIn(network, input.taken);
   if (pinned !== undefined && familyOf(pinned) === family)
     return pinnedSubnet(pinned, network, taken, input, misfits);
-
-  const isFree = (subnet: Prefix) => !taken.some((other) => overlaps(other, subnet));
-  if (previous !== undefined && subnetMisfit(network, previous) === undefined && isFree(previous)) {
-    return { subnet: previous, why: 'previous subnet' };
+  if (previous !== undefined && subnetMisfit(network, previous) === undefined) {
+    if (holderOf(previous, taken) === undefined) return { subnet: previous, why: 'previous subnet' };
   }
   const free = firstFree(network, taken);
   const subnet = free[spread(identity, attempt) % free.length];
@@ -134,7 +129,7 @@ function newSubnet(
 function pinnedSubnet(
   pinned: Prefix,
   network: FamilyNetwork,
-  taken: readonly Prefix[],
+  taken: readonly Range[],
   { leases }: AllocationInput,
   misfits: readonly { readonly lease: Lease }[],
 ): Choice {
@@ -143,7 +138,10 @@ function pinnedSubnet(
     return { error: `the pinned subnet ${pinned} does not fit the network: ${reason}` };
   // What this host gives up in the same breath is not in its way.
   const givenUp = new Set(misfits.flatMap(({ lease }) => prefixesOf(lease.subnets)));
-  const inTheWay = taken.find((prefix) => overlaps(prefix, pinned) && !givenUp.has(prefix));
+  const inTheWay = holderOf(
+    pinned,
+    taken.filter(({ prefix }) => !givenUp.has(prefix)),
+  );
   if (inTheWay === undefined) return { subnet: pinned, why: 'pinned' };
   const holder = leases.find(({ subnets }) => prefixesOf(subnets).includes(inTheWay));
   const { ipv4, ipv6 } = holder?.attributes.publicIps ?? {};
@@ -152,12 +150,32 @@ function pinnedSubnet(
   };
 }
 
+interface Range {
+  readonly prefix: Prefix;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Sorted by their starts. A subnet that is wider than the network is nobody's, and would block everybody: left out. */
+function takenIn({ cidr }: FamilyNetwork, taken: readonly Prefix[]): readonly Range[] {
+  const network = rangeOf(cidr);
+  return taken
+    .filter((prefix) => familyOf(prefix) === familyOf(cidr))
+    .map((prefix) => ({ prefix, ...rangeOf(prefix) }))
+    .filter(({ first, last }) => network.first <= first && last <= network.last)
+    .sort((left, right) => Number(left.first - right.first));
+}
+
+function holderOf(subnet: Prefix, taken: readonly Range[]): Prefix | undefined {
+  const { first, last } = rangeOf(subnet);
+  return taken.find((range) => range.first <= last && first <= range.last)?.prefix;
+}
+
 /** The first free subnets, in order. Whole taken ranges are jumped over. */
-function firstFree(network: FamilyNetwork, taken: readonly Prefix[]): readonly Prefix[] {
+function firstFree(network: FamilyNetwork, taken: readonly Range[]): readonly Prefix[] {
   const family = familyOf(network.cidr);
   const step = 1n << BigInt(FAMILY_BITS[family] - network.subnetLength);
   const last = bitsOf(network.subnetMax);
-  const ranges = taken.map(rangeOf).sort((left, right) => (left.first < right.first ? -1 : 1));
   const free: Prefix[] = [];
   let next = bitsOf(network.subnetMin);
   const collectUpTo = (end: bigint) => {
@@ -165,7 +183,7 @@ function firstFree(network: FamilyNetwork, taken: readonly Prefix[]): readonly P
       free.push(subnetAt(network, addressFromBits(family, next)));
     }
   };
-  for (const range of ranges) {
+  for (const range of taken) {
     // The subnet that `range` begins in is not free.
     collectUpTo(range.first - (range.first % step));
     if (free.length === CANDIDATES) return free;

@@ -11,7 +11,7 @@ export class StoredValueError extends Error {
 
 const MOST_CHARACTERS = 64 * 1024; // flannel's largest values, an extension's data, are below 4 KiB.
 const MOST_LEVELS = 32;
-const QUOTED_CHARACTERS = 40;
+const QUOTED_CHARACTERS = 60;
 
 /** A JSON object's fields, in order. */
 export type Fields = readonly (readonly [name: string, value: JsonValue])[];
@@ -46,23 +46,23 @@ export function field(fields: Fields, name: string): JsonValue | undefined {
   return fields.findLast(([candidate]) => candidate.toLowerCase() === lower)?.[1];
 }
 
-/** `null` leaves a field as if it were absent, as in Go. */
-export function stringField(fields: Fields, name: string): string | undefined {
+/** `null` leaves a field as if it were absent, as in Go. `of` goes before the name in errors: `Backend.`. */
+export function stringField(fields: Fields, name: string, of = ''): string | undefined {
   const value = field(fields, name) ?? undefined;
   if (value === undefined || typeof value === 'string') return value;
-  throw new StoredValueError(`${name} is ${quoted(value)}, must be a string`);
+  throw new StoredValueError(`${of}${name} is ${quoted(value)}, must be a string`);
 }
 
-export function booleanField(fields: Fields, name: string): boolean | undefined {
+export function booleanField(fields: Fields, name: string, of = ''): boolean | undefined {
   const value = field(fields, name) ?? undefined;
   if (value === undefined || typeof value === 'boolean') return value;
-  throw new StoredValueError(`${name} is ${quoted(value)}, must be true or false`);
+  throw new StoredValueError(`${of}${name} is ${quoted(value)}, must be true or false`);
 }
 
-export function integerField(fields: Fields, name: string): number | undefined {
+export function integerField(fields: Fields, name: string, of = ''): number | undefined {
   const value = field(fields, name) ?? undefined;
   if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value))) return value;
-  throw new StoredValueError(`${name} is ${quoted(value)}, must be a whole number`);
+  throw new StoredValueError(`${of}${name} is ${quoted(value)}, must be a whole number`);
 }
 
 /** Fields that are none of `known`. */
@@ -78,12 +78,11 @@ export function unknownFields(
 
 /** Short, and printable ASCII whatever it holds. */
 export function quoted(value: JsonValue): string {
-  const text = JSON.stringify(value);
-  const short = text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}...` : text;
-  return short.replace(
+  const text = JSON.stringify(value).replace(
     /[^ -~]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+  return text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}...` : text;
 }
 
 function checkBounds(value: JsonValue, level: number): void {

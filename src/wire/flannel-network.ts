@@ -38,7 +38,7 @@ const UDP_PORT = 8285;
 
 const BACKENDS: { readonly [Type in BackendConfig['type']]: (options: Fields) => BackendConfig } = {
   udp(options) {
-    const port = integerField(options, 'Port') ?? UDP_PORT;
+    const port = integerField(options, 'Port', 'Backend.') ?? UDP_PORT;
     if (port >= 1 && port <= 65_535) return { type: 'udp', port };
     throw new StoredValueError(`Backend.Port is ${port}, must be 1 to 65535`);
   },
@@ -135,7 +135,7 @@ function parseBackend(value: Parameters<typeof fieldsOf>[1] | undefined): Backen
   // flannel's documentation says vxlan; its code (Config.parseBackendType) says udp.
   if (value === undefined) return BACKENDS.udp([]);
   const options = fieldsOf('Backend', value);
-  const type = stringField(options, 'Type')?.toLowerCase();
+  const type = stringField(options, 'Type', 'Backend.')?.toLowerCase();
   if (type === undefined) throw new StoredValueError('Backend.Type is missing');
   if (!Object.hasOwn(BACKENDS, type)) {
     const known = Object.keys(BACKENDS).join(', ');
