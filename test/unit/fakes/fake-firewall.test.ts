@@ -1,5 +1,5 @@
-import { firewallContract } from '../contract/firewall-contract.js';
-import { FakeFirewall } from '../fakes/fake-firewall.js';
+import { firewallContract } from '../../contract/firewall-contract.js';
+import { FakeFirewall } from '../../fakes/fake-firewall.js';
 
 firewallContract('FakeFirewall', async (body) => {
   const firewall = new FakeFirewall();
