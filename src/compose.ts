@@ -1,34 +1,18 @@
 /** Puts the real parts together for the commands and the daemon: the only file there that knows both sides of a port. */
 
+import { reconcilersOf } from './assembly.js';
 import { socketPath } from './cli/config-argument.js';
 import { configErrorsText } from './cli/config-errors.js';
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { CommandContext, Session } from './cli/session.js';
 import { readConfig } from './config/read-config.js';
 import { tryParseAddress } from './model/address.js';
-import { linkAlias } from './model/backends/udp.js';
 import type { Config } from './model/config.js';
-import { isDecided } from './model/desired.js';
-import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
-import type { DataPlane, Store } from './ports.js';
-import { addressReconciler } from './reconcilers/address.js';
-import { fileReconciler } from './reconcilers/file.js';
-import { forwardReconciler } from './reconcilers/forward.js';
-import { forwarderReconciler } from './reconcilers/forwarder.js';
-import { leaseReconciler } from './reconcilers/lease.js';
-import { linkReconciler } from './reconcilers/link.js';
-import { masqueradeReconciler } from './reconcilers/masquerade.js';
-import { networkConfigReconciler } from './reconcilers/network-config.js';
-import { peerReconciler } from './reconcilers/peer.js';
-import { routeReconciler } from './reconcilers/route.js';
-import type { Scope } from './reconcilers/scope.js';
-import type { StoreAccess } from './reconcilers/store-access.js';
-import { sysctlReconciler } from './reconcilers/sysctl.js';
+import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { controlApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
 import { Inputs } from './runtime/inputs.js';
-import type { Reconcilers } from './runtime/reconcilers.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
@@ -168,53 +152,4 @@ async function runDaemon(path: string, config: Config, signal: AbortSignal): Pro
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await daemon.run(signal);
   log.info({}, 'stopped');
-}
-
-/** All kinds; those of the packet loop only where there is one. */
-function reconcilersOf(
-  { netlink, tuns, sysctls, firewall, files }: ReturnType<typeof hostPorts>,
-  inputs: Inputs,
-  access: StoreAccess,
-  dataPlane?: DataPlane,
-): Reconcilers {
-  const { instance } = inputs.config;
-  const scope = () => scopeOf(inputs);
-  return {
-    'network-config': networkConfigReconciler(access, files, () => ({
-      publish: inputs.config.network.publish,
-      recordPath: `${instance.stateDirectory}/${instance.name}/published.json`,
-    })),
-    lease: leaseReconciler(
-      access,
-      () => publicIpsOf(inputs),
-      () => leaseTtlSeconds(inputs.config),
-    ),
-    link: linkReconciler(netlink, tuns, linkAlias(instance.name)),
-    sysctl: sysctlReconciler(sysctls, netlink),
-    address: addressReconciler(netlink, scope),
-    ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),
-    route: routeReconciler(netlink, instance.routeProtocol, scope),
-    masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
-    forward: forwardReconciler(firewall, forwardChain(instance.name)),
-    file: fileReconciler(files, () => Object.values(inputs.config.files)),
-  };
-}
-
-/** While nothing can be decided, what is certain to be ours: the instance's own device. */
-function scopeOf(inputs: Inputs): Scope {
-  const state = inputs.state();
-  const { instance, network } = inputs.config;
-  const declared = [network.declared?.ipv4, network.declared?.ipv6].flatMap((family) =>
-    family ? [family.cidr] : [],
-  );
-  return isDecided(state) ? state : { devices: [instance.name], networks: declared };
-}
-
-function publicIpsOf(inputs: Inputs) {
-  const state = inputs.state();
-  return isDecided(state) ? state.publicIps : undefined;
-}
-
-function leaseTtlSeconds({ store }: Config): number {
-  return store.type === 'etcd' ? store.leaseTtlSeconds : 0;
 }

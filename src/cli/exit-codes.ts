@@ -1,8 +1,10 @@
 /** What a process of ours says by its exit code; 64 to 77 are sysexits.h's. The specific code wins over `failed`. */
 export const EXIT = {
   done: 0,
-  /** `diff`: something is not as wanted. `status`: not ready. */
+  /** `diff`: something is not as wanted. */
   drift: 1,
+  /** `status`, `docker-opts`: what was asked for is not there yet. */
+  notReady: 1,
   failed: 2,
   /** Still converging at the time-out. */
   converging: 6,

@@ -4,7 +4,7 @@ import { PrivilegeError, StoreUnavailableError } from '../ports.js';
 import { apply } from './commands/apply.js';
 import { destroy } from './commands/destroy.js';
 import { diff } from './commands/diff.js';
-import { dockerOptsCommand } from './commands/docker-opts.js';
+import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
@@ -89,10 +89,10 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
         await destroy(context, options.file, { lease: options.lease ?? false, timeoutMs: options.timeout }),
       ),
     );
-  dockerOptsCommand(
+  addDockerOptsOptions(
     verb('docker-opts', "write Docker's options from subnet.env, as mk-docker-opts.sh does"),
-    context,
-    done,
+  ).action(async (flags: Parameters<typeof writeDockerOpts>[1]) =>
+    done(await writeDockerOpts(context, flags)),
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;

@@ -87,7 +87,9 @@ export class Daemon {
         this.#followConfig(signal),
       ]);
     } finally {
-      await withDeadline(clock, STOP_DATA_PLANE_MS, 'stopping the packet loop', NEVER, (limited) => dataPlane.shutDown(limited));
+      await withDeadline(clock, STOP_DATA_PLANE_MS, 'stopping the packet loop', NEVER, (limited) =>
+        dataPlane.shutDown(limited),
+      );
     }
   }
 
@@ -125,7 +127,7 @@ export class Daemon {
     const [own] = state.objects.lease;
     if (own === undefined) return undefined;
     const { ipv4, ipv6 } = state.publicIps;
-    return this.#deps.access
+    return this.#deps.store
       .view()
       ?.leases.find(
         ({ subnets, attributes: { publicIps } }) =>

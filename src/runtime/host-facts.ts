@@ -1,5 +1,5 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
-import { type Address, baseOf, lengthOf, prefixOf } from '../model/address.js';
+import { type Address, lengthOf } from '../model/address.js';
 import type { Config, InterfaceSelector } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
@@ -32,11 +32,11 @@ export async function hostFacts(
   };
   const external = externalInterface(selector, candidates);
   const ipv4 = config.host.publicIp ?? external.ipv4;
-  const previousSubnet = previous === undefined ? undefined : parseSubnetEnv(previous.content).subnets?.ipv4;
+  const previousSubnet = previous === undefined ? undefined : parseSubnetEnv(previous.content).subnets.ipv4;
   return {
     external,
     publicIps: { ...(ipv4 && { ipv4 }), ...(external.ipv6 && { ipv6: external.ipv6 }) },
-    ...(previousSubnet && { previousSubnet: prefixOf(baseOf(previousSubnet), lengthOf(previousSubnet)) }),
+    ...(previousSubnet && { previousSubnet }),
   };
 }
 

@@ -24,7 +24,7 @@ export async function status(
   for (;;) {
     const report = await ask(context, socket);
     context.out(formatted(format, report, () => statusText(report)));
-    if (!watch) return report.ready ? EXIT.done : EXIT.drift;
+    if (!watch) return report.ready ? EXIT.done : EXIT.notReady;
     await context.clock.sleep(WATCH_EVERY_MS, context.signal);
   }
 }
@@ -38,7 +38,10 @@ async function ask(context: CommandContext, socket: string): Promise<StatusRepor
     (signal) => context.control.ask(socket, { method: 'GET', path: '/status' }, signal),
   );
   if (reply === undefined) {
-    throw new CommandError(`No daemon answers at ${socket}: start one with \`flannelette run\``, EXIT.drift);
+    throw new CommandError(
+      `No daemon answers at ${socket}: start one with \`flannelette run\``,
+      EXIT.notReady,
+    );
   }
   if (reply.status !== 200)
     throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);

@@ -1,0 +1,79 @@
+/** The reconcilers of one instance over a set of ports, real or fake. Knows every reconciler and no implementation of a port. */
+import { linkAlias } from './model/backends/udp.js';
+import type { Config } from './model/config.js';
+import { isDecided } from './model/desired.js';
+import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
+import type { DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
+import { addressReconciler } from './reconcilers/address.js';
+import { fileReconciler } from './reconcilers/file.js';
+import { forwardReconciler } from './reconcilers/forward.js';
+import { forwarderReconciler } from './reconcilers/forwarder.js';
+import { leaseReconciler } from './reconcilers/lease.js';
+import { linkReconciler } from './reconcilers/link.js';
+import { masqueradeReconciler } from './reconcilers/masquerade.js';
+import { networkConfigReconciler } from './reconcilers/network-config.js';
+import { peerReconciler } from './reconcilers/peer.js';
+import { routeReconciler } from './reconcilers/route.js';
+import type { Scope } from './reconcilers/scope.js';
+import type { StoreAccess } from './reconcilers/store-access.js';
+import { sysctlReconciler } from './reconcilers/sysctl.js';
+import type { Inputs } from './runtime/inputs.js';
+import type { Reconcilers } from './runtime/reconcilers.js';
+
+/** What a host is made of, as far as we change it. */
+export interface HostPorts {
+  readonly netlink: Netlink;
+  readonly tuns: Tuns;
+  readonly sysctls: Sysctls;
+  readonly firewall: Firewall;
+  readonly files: Files;
+}
+
+/** All kinds; those of the packet loop only where there is one. */
+export function reconcilersOf(
+  { netlink, tuns, sysctls, firewall, files }: HostPorts,
+  inputs: Inputs,
+  access: StoreAccess,
+  dataPlane?: DataPlane,
+): Reconcilers {
+  const { instance } = inputs.config;
+  const scope = () => scopeOf(inputs);
+  return {
+    'network-config': networkConfigReconciler(access, files, () => ({
+      publish: inputs.config.network.publish,
+      recordPath: `${instance.stateDirectory}/${instance.name}/published.json`,
+    })),
+    lease: leaseReconciler(
+      access,
+      () => publicIpsOf(inputs),
+      () => leaseTtlSeconds(inputs.config),
+    ),
+    link: linkReconciler(netlink, tuns, linkAlias(instance.name)),
+    sysctl: sysctlReconciler(sysctls, netlink),
+    address: addressReconciler(netlink, scope),
+    ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),
+    route: routeReconciler(netlink, instance.routeProtocol, scope),
+    masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
+    forward: forwardReconciler(firewall, forwardChain(instance.name)),
+    file: fileReconciler(files, () => Object.values(inputs.config.files)),
+  };
+}
+
+/** While nothing can be decided, what is certain to be ours: the instance's own device. */
+function scopeOf(inputs: Inputs): Scope {
+  const state = inputs.state();
+  const { instance, network } = inputs.config;
+  const declared = [network.declared?.ipv4, network.declared?.ipv6].flatMap((family) =>
+    family ? [family.cidr] : [],
+  );
+  return isDecided(state) ? state : { devices: [instance.name], networks: declared };
+}
+
+function publicIpsOf(inputs: Inputs) {
+  const state = inputs.state();
+  return isDecided(state) ? state.publicIps : undefined;
+}
+
+function leaseTtlSeconds({ store }: Config): number {
+  return store.type === 'etcd' ? store.leaseTtlSeconds : 0;
+}
