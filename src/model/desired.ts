@@ -151,7 +151,7 @@ function effectiveNetwork({ network, store: section }: Config, store: StoreView)
 }
 
 function ownSubnets(
-  { host: section, store: storeSection }: Config,
+  { host: section }: Config,
   network: NetworkConfig,
   store: StoreView,
   host: HostFacts,
@@ -160,7 +160,7 @@ function ownSubnets(
   const planned = plannedSubnets({
     network,
     publicIps,
-    leases: storeSection.type === 'etcd' ? store.leases : [],
+    leases: store.leases,
     taken: store.taken,
     ...(section.subnet && { pinned: section.subnet }),
     ...(host.previousSubnet && { previous: host.previousSubnet }),
