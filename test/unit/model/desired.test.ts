@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { readConfig } from '../../../src/config/read-config.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import type { Config } from '../../../src/model/config.js';
+import { type DesiredInput, type DesiredState, desiredState, isDecided } from '../../../src/model/desired.js';
+import type { HostFacts } from '../../../src/model/host.js';
+import type { Lease } from '../../../src/model/lease.js';
+import { KINDS } from '../../../src/model/objects.js';
+import type { StoreView } from '../../../src/model/store-view.js';
+
+const ARTICLE = `
+network:
+  cidr: 4.0.0.0/16
+  subnetLength: 24
+  backend: { type: udp, port: 8285 }
+store:
+  etcd: { endpoints: ["http://10.8.64.10:2379"] }
+`;
+
+function config(text: string): Config {
+  const reading = readConfig(text, 'flannelette.yaml');
+  if ('errors' in reading) throw new Error(JSON.stringify(reading.errors));
+  return reading.config;
+}
+
+function lease(subnet: string, publicIp: string, backendType = ''): Lease {
+  return {
+    subnets: { ipv4: parsePrefix(subnet) },
+    attributes: { publicIps: { ipv4: parseAddress(publicIp) }, backendType },
+    createRevision: 2n,
+    modRevision: 2n,
+    etcdLease: '77',
+  };
+}
+
+function view(leases: readonly Lease[], more: Partial<StoreView> = {}): StoreView {
+  const taken = leases.flatMap(({ subnets }) => (subnets.ipv4 === undefined ? [] : [subnets.ipv4]));
+  return { leases, quarantined: [], taken, ...more };
+}
+
+const HOST: HostFacts = {
+  external: {
+    name: 'eth0',
+    mtu: 1500,
+    ipv4: parseAddress('10.8.65.66'),
+    ipv6: parseAddress('2001:db8::66'),
+    chosenBy: 'default route',
+  },
+  publicIps: { ipv4: parseAddress('10.8.65.66'), ipv6: parseAddress('2001:db8::66') },
+};
+
+const OWN = lease('4.0.100.0/24', '10.8.65.66');
+const OTHER = lease('4.0.32.0/24', '10.8.65.53');
+
+function decided(input: Partial<DesiredInput> = {}): DesiredState {
+  const state = desiredState({
+    config: config(ARTICLE),
+    store: view([OWN, OTHER]),
+    host: HOST,
+    forwards: true,
+    ...input,
+  });
+  if (!isDecided(state)) throw new Error(state.reason);
+  return state;
+}
+
+test("the article's host", () => {
+  const { objects, mtu } = decided();
+  assert.equal(mtu, 1472);
+  const states = Object.fromEntries(
+    KINDS.map((kind) => [kind, objects[kind].map(({ key, state }) => ({ key, state }))]),
+  );
+  const { masquerade, forward, 'network-config': network, ...rest } = states;
+  assert.deepEqual(
+    network?.map(({ key }) => key),
+    ['network-config:config'],
+  );
+  assert.deepEqual(masquerade, [], 'masquerading is left to Docker');
+  assert.deepEqual(
+    forward?.map(({ key }) => key),
+    ['iptables-chain:FLANNEL-FWD'],
+  );
+  assert.deepEqual(rest, {
+    lease: [
+      {
+        key: 'lease:4.0.100.0-24',
+        state: {
+          subnets: { ipv4: '4.0.100.0/24' },
+          // An IPv4 network publishes no IPv6 address.
+          attributes: { publicIps: { ipv4: '10.8.65.66' }, backendType: '' },
+        },
+      },
+    ],
+    link: [
+      {
+        key: 'link:flannel0',
+        state: {
+          name: 'flannel0',
+          kind: 'tun',
+          mtu: 1472,
+          up: true,
+          alias: 'flannelette flannel0',
+          multiQueue: false,
+        },
+      },
+    ],
+    sysctl: [
+      { key: 'sysctl:net.ipv4.ip_forward', state: { name: 'net.ipv4.ip_forward', value: '1' } },
+      {
+        key: 'sysctl:net.ipv4.conf.flannel0.accept_local',
+        state: { name: 'net.ipv4.conf.flannel0.accept_local', value: '1' },
+      },
+    ],
+    address: [
+      { key: 'address:flannel0 4.0.100.0/32', state: { link: 'flannel0', address: '4.0.100.0', length: 32 } },
+    ],
+    forwarder: [
+      {
+        key: 'forwarder:flannel0',
+        state: {
+          tun: 'flannel0',
+          multiQueue: false,
+          mtu: 1472,
+          tunAddress: '4.0.100.0',
+          subnet: '4.0.100.0/24',
+          publicIp: '10.8.65.66',
+          bind: { address: '10.8.65.66', port: 8285 },
+          sourceCheck: 'strict',
+        },
+      },
+    ],
+    peer: [{ key: 'peer:4.0.32.0/24', state: { subnet: '4.0.32.0/24', publicIp: '10.8.65.53', port: 8285 } }],
+    route: [
+      {
+        key: 'route:4.0.0.0/16',
+        state: {
+          destination: '4.0.0.0/16',
+          table: 254,
+          tos: 0,
+          metric: 0,
+          link: 'flannel0',
+          onlink: false,
+          type: 'unicast',
+          scope: 'global',
+        },
+      },
+    ],
+    file: [
+      {
+        key: 'file:/run/flannel/subnet.env',
+        state: {
+          path: '/run/flannel/subnet.env',
+          content:
+            'FLANNEL_NETWORK=4.0.0.0/16\nFLANNEL_SUBNET=4.0.100.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=false\n',
+          mode: 0o644,
+        },
+      },
+      {
+        key: 'file:/run/flannel/docker',
+        state: {
+          path: '/run/flannel/docker',
+          content:
+            'DOCKER_OPT_BIP="--bip=4.0.100.1/24"\nDOCKER_OPT_IPMASQ="--ip-masq=true"\nDOCKER_OPT_MTU="--mtu=1472"\n' +
+            'DOCKER_NETWORK_OPTIONS=" --bip=4.0.100.1/24 --ip-masq=true --mtu=1472"\n',
+          mode: 0o644,
+        },
+      },
+    ],
+  });
+});
+
+test('nothing is put on the host before the lease, and no lease is taken before the network', () => {
+  const { objects } = decided();
+  assert.deepEqual(objects.lease[0]?.requires, ['network-config:config']);
+  const all = KINDS.flatMap(
+    (kind): readonly { key: string; requires?: readonly string[] }[] => objects[kind],
+  );
+  const requires = new Map(all.map(({ key, requires: needs = [] }) => [key, needs]));
+  const leadsToLease = (key: string): boolean =>
+    key === 'lease:4.0.100.0-24' || (requires.get(key) ?? []).some(leadsToLease);
+  for (const key of requires.keys()) if (key !== 'network-config:config') assert.ok(leadsToLease(key), key);
+});
+
+test('a process without a packet loop wants none', () => {
+  const { objects } = decided({ forwards: false });
+  assert.deepEqual([objects.forwarder, objects.peer], [[], []]);
+});
+
+test('this host masquerades when told to, and Docker is told not to', () => {
+  const { objects } = decided({ config: config(ARTICLE.replace('network:', 'network:\n  ipMasq: true')) });
+  assert.deepEqual(
+    objects.masquerade.map(({ key }) => key),
+    ['nft-table:ip flannelette-flannel0'],
+  );
+  assert.match(objects.file[0]?.state.content ?? '', /FLANNEL_IPMASQ=true/);
+  assert.match(objects.file[1]?.state.content ?? '', /--ip-masq=false/);
+});
+
+test('more than one worker makes the device multi-queue', () => {
+  const { objects } = decided({ config: config(`${ARTICLE}dataplane: { workers: 2 }\n`) });
+  assert.equal(objects.link[0]?.state.multiQueue, true);
+  assert.equal(objects.forwarder[0]?.state.multiQueue, true);
+});
+
+test('leases of another backend are no peers, and are named', () => {
+  const { objects, ignoredLeases } = decided({
+    store: view([OWN, lease('4.0.7.0/24', '10.8.65.7', 'vxlan')]),
+  });
+  assert.deepEqual(objects.peer, []);
+  assert.deepEqual(ignoredLeases, [{ subnet: '4.0.7.0/24', reason: 'backend vxlan, ours is udp' }]);
+});
+
+test('the network of the store rules where the file has none', () => {
+  const inStore = config(ARTICLE).network.declared;
+  assert.ok(inStore);
+  const { objects, networks } = decided({
+    config: config('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n'),
+    store: view([OWN], { network: { config: inStore } }),
+  });
+  assert.deepEqual(networks, ['4.0.0.0/16']);
+  assert.deepEqual(objects['network-config'], []);
+  assert.deepEqual(objects.lease[0]?.requires, []);
+});
+
+test('a host without a lease gets the one that is planned for it', () => {
+  const state = decided({ store: view([OTHER]) });
+  assert.equal(state.subnetReason, 'allocated');
+  assert.deepEqual(
+    decided({ store: view([OTHER]) }).subnets,
+    state.subnets,
+    'the same each time it is asked',
+  );
+  assert.equal(state.objects.lease.length, 1);
+});
+
+test('the subnet of an earlier subnet.env is taken again', () => {
+  const host = { ...HOST, previousSubnet: parsePrefix('4.0.9.0/24') };
+  const state = decided({ store: view([OTHER]), host });
+  assert.deepEqual(state.subnets, { ipv4: '4.0.9.0/24' });
+  assert.equal(state.subnetReason, 'previous subnet');
+});
+
+const UNDECIDED: readonly { name: string; input: Partial<DesiredInput>; waitsFor: string; reason: RegExp }[] =
+  [
+    {
+      name: 'the store was not read',
+      input: { store: undefined },
+      waitsFor: 'store',
+      reason: /not been read/,
+    },
+    {
+      name: 'no network is declared anywhere',
+      input: { config: config('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n') },
+      waitsFor: 'network',
+      reason: /neither in the file nor in the store under \/coreos\.com\/network\/config/,
+    },
+    {
+      name: "the store's network is none",
+      input: {
+        config: config('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n'),
+        store: view([], { network: { error: 'Network is missing' } }),
+      },
+      waitsFor: 'network',
+      reason: /cannot be used: Network is missing/,
+    },
+    {
+      name: 'the host was not looked at',
+      input: { host: undefined },
+      waitsFor: 'interface',
+      reason: /not been read/,
+    },
+    {
+      name: 'there is no interface',
+      input: { host: new Error('no default route') },
+      waitsFor: 'interface',
+      reason: /^no default route$/,
+    },
+    {
+      name: 'the interface has no IPv4 address',
+      input: { host: { ...HOST, external: { name: 'eth0', mtu: 1500, chosenBy: '' } } },
+      waitsFor: 'backend',
+      reason: /interface eth0 has no IPv4 address/,
+    },
+  ];
+
+for (const { name, input, waitsFor, reason } of UNDECIDED) {
+  test(`nothing is wanted while ${name}`, () => {
+    const state = desiredState({
+      config: config(ARTICLE),
+      store: view([OWN]),
+      host: HOST,
+      forwards: true,
+      ...input,
+    });
+    assert.ok(!isDecided(state));
+    assert.equal(state.waitsFor, waitsFor);
+    assert.match(state.reason, reason);
+  });
+}
