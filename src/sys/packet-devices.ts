@@ -5,36 +5,37 @@ import { SystemError } from '../ports.js';
 import { writeI32Be, writeU16Be } from '../wire/big-endian.js';
 import { ipv4Key } from '../wire/ipv4.js';
 import * as libc from './libc.js';
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TUN,
+  openTunCloneDevice,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+  TUNSETVNETHDRSZ,
+  tunRequest,
+} from './tun.js';
 
 const nameToIndex = koffi.load('libc.so.6').func('uint32_t if_nametoindex(const char *name)');
 
-// linux/if_tun.h
-const TUNSETIFF = 0x400454ca;
-const TUNSETOFFLOAD = 0x400454d0;
-const TUNSETVNETHDRSZ = 0x400454d8;
-const TUNSETIFINDEX = 0x400454da;
-const IFF_TUN = 0x0001;
-const IFF_MULTI_QUEUE = 0x0100;
-const IFF_NO_PI = 0x1000;
-const IFREQ_BYTES = 40;
-const IFREQ_FLAGS = 16;
-const IFNAMSIZ = 16;
-const VNET_HEADER_BYTES = 10; // of a new device: struct virtio_net_hdr without the merged-buffer count
+const TUNSETIFINDEX = 0x400454da; // linux/if_tun.h; argument: pointer to int
 const LOOPBACK_INDEX = 1; // in every network namespace
+const VNET_HEADER_BYTES = 10; // of a new device: struct virtio_net_hdr without the merged-buffer count
 
 /**
  * Attaches to the TUN `name`, without packet information and without offloads; never makes one. The caller
  * closes. Throws SystemError: ENODEV when there is no such link, EBUSY while somebody else holds its only
- * queue, EINVAL when it is no TUN or differs in multi-queue.
+ * queue, EINVAL when it is no TUN or differs in multi-queue; PrivilegeError when /dev/net/tun is kept from us.
  */
 export function openTun(name: string, multiQueue: boolean): number {
   const action = `attach to TUN ${name}`;
-  const fd = libc.open('/dev/net/tun', libc.O_RDWR | libc.O_NONBLOCK | libc.O_CLOEXEC);
+  const request = tunRequest(name, IFF_TUN | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0));
+  const fd = openTunCloneDevice();
   try {
     // TUNSETIFF makes a device when the name is free. Asking for an index that is always taken lets it only attach:
     // making one then fails with EBUSY, and attaching does not look at the index.
     libc.ioctl(fd, TUNSETIFINDEX, int32(LOOPBACK_INDEX), action);
-    attach(fd, name, IFF_TUN | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0), action);
+    attach(fd, name, request, action);
     // Both survive in the device from whoever held it before, and would hand us unfinished checksums.
     libc.ioctl(fd, TUNSETVNETHDRSZ, int32(VNET_HEADER_BYTES), action);
     libc.ioctlValue(fd, TUNSETOFFLOAD, 0, action);
@@ -45,12 +46,7 @@ export function openTun(name: string, multiQueue: boolean): number {
   }
 }
 
-function attach(fd: number, name: string, flags: number, action: string): void {
-  const request = new Uint8Array(IFREQ_BYTES);
-  const nameBytes = new TextEncoder().encode(name);
-  if (nameBytes.length >= IFNAMSIZ) throw new SystemError(`Cannot ${action}: the name is too long`, 'ENODEV');
-  request.set(nameBytes);
-  new Uint16Array(request.buffer)[IFREQ_FLAGS / 2] = flags;
+function attach(fd: number, name: string, request: Uint8Array, action: string): void {
   try {
     libc.ioctl(fd, TUNSETIFF, request, action);
   } catch (error) {
@@ -70,7 +66,11 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+
+// struct sockaddr_in
 const SOCKADDR_BYTES = 16;
+const SOCKADDR_PORT = 2;
+const SOCKADDR_ADDRESS = 4;
 
 /**
  * 4 MiB hold about 1,800 full packets as the kernel charges them: 30 ms at 700 Mbit/s, more than the loop is
@@ -87,8 +87,8 @@ export function openUdpSocket(address: Address, port: number): number {
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     const socketAddress = new Uint8Array(SOCKADDR_BYTES);
     new Uint16Array(socketAddress.buffer)[0] = AF_INET;
-    writeU16Be(socketAddress, 2, port);
-    writeI32Be(socketAddress, 4, ipv4Key(address));
+    writeU16Be(socketAddress, SOCKADDR_PORT, port);
+    writeI32Be(socketAddress, SOCKADDR_ADDRESS, ipv4Key(address));
     libc.bind(fd, socketAddress, action);
     return fd;
   } catch (error) {
