@@ -68,6 +68,12 @@ const LAYERS: readonly Layer[] = [
     because: 'commands are thin: they run what is handed to them and print what came of it',
   },
   {
+    name: 'assembly',
+    files: /^src\/assembly\.ts$/,
+    imports: /^src\/(model|reconcilers|runtime)\/|^src\/ports\.ts$/,
+    because: 'it puts reconcilers over ports, whichever they are, so that tests assemble the same host',
+  },
+  {
     name: 'runtime',
     files: /^src\/runtime\//,
     imports:
