@@ -1,0 +1,224 @@
+/**
+ * The store in etcd, protocol version 3. Reads go to the next member when one fails; writes are never
+ * repeated, since a failed one may have been done. Works on etcd3's raw services: docs/decisions/0003-etcd3-raw-streams.md.
+ */
+import { setMaxListeners } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { Etcd3, IEvent, IKeyValue, IRangeResponse } from 'etcd3';
+import type { EtcdStoreSection } from '../model/config.js';
+import {
+  type Store,
+  type StoreEntry,
+  type StoreEvent,
+  type StorePut,
+  type StoreSnapshot,
+  StoreUnavailableError,
+  type WatchEnd,
+} from '../ports.js';
+import { CALL_DEADLINE_MS, type ReadSecret } from './etcd/client.js';
+import { Endpoints } from './etcd/endpoints.js';
+import { isEndpointTrouble, isLeaseGone, isRefusal, unavailable } from './etcd/failure.js';
+import { type StreamEnd, watchOnce } from './etcd/watch.js';
+import { orAborted } from './or-aborted.js';
+
+export interface EtcdStoreDependencies {
+  readonly readSecret?: ReadSecret;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+/** Connects at the first call, not before. Files are read when it connects, and again after a failure. */
+export function createEtcdStore(section: EtcdStoreSection, dependencies: EtcdStoreDependencies = {}): Store {
+  const { readSecret = (path) => readFile(path), random = Math.random } = dependencies;
+  return new EtcdStore(section, new Endpoints(section, readSecret, random()));
+}
+
+/** Ten thousand leases take etcd a while. */
+const SNAPSHOT_DEADLINE_MS = 5_000;
+
+class EtcdStore implements Store {
+  readonly description: string;
+  readonly #endpoints: Endpoints;
+  /** With a trailing slash, so that a sibling such as `/coreos.com/network2` is none of ours. */
+  readonly #root: string;
+  readonly #closing = new AbortController();
+
+  constructor(section: EtcdStoreSection, endpoints: Endpoints) {
+    this.description = `etcd ${section.endpoints.join(', ')}`;
+    this.#endpoints = endpoints;
+    this.#root = `${section.prefix}/`;
+    setMaxListeners(0, this.#closing.signal); // One for each call under way.
+  }
+
+  snapshot(signal: AbortSignal): Promise<StoreSnapshot> {
+    return this.#call('read the network', this.#endpoints.count, signal, async (client) => {
+      // One transaction: both ranges at one revision. Without "serializable" it is confirmed by the leader.
+      const { header, responses } = await client.kv.txn(
+        {
+          success: this.#ranges().map(({ key, rangeEnd }) => ({
+            request_range: { key, ...(rangeEnd && { range_end: rangeEnd }) },
+          })),
+        },
+        { deadline: Date.now() + SNAPSHOT_DEADLINE_MS },
+      );
+      const kvs = responses.flatMap(
+        ({ response_range: range }: { response_range: IRangeResponse }) => range.kvs,
+      );
+      return {
+        revision: BigInt(header.revision),
+        clusterId: header.cluster_id,
+        entries: kvs.map((kv) => this.#entry(kv)),
+      };
+    });
+  }
+
+  async watch(
+    from: bigint,
+    onEvents: (events: readonly StoreEvent[]) => void,
+    signal: AbortSignal,
+  ): Promise<WatchEnd> {
+    const endpoint = this.#endpoints.current;
+    const over = new AbortController();
+    const onAbort = () => over.abort();
+    for (const source of [signal, this.#closing.signal]) {
+      if (source.aborted) onAbort();
+      else source.addEventListener('abort', onAbort, { once: true });
+    }
+    let end: StreamEnd;
+    try {
+      const client = await orAborted(this.#endpoints.client(), over.signal);
+      const deliver = (events: readonly IEvent[]) => onEvents(events.map((event) => this.#event(event)));
+      end = await watchOnce(client, this.#ranges(), from, deliver, over.signal);
+    } catch (error) {
+      end = over.signal.aborted ? { why: 'aborted' } : { why: 'failed', error };
+    } finally {
+      for (const source of [signal, this.#closing.signal]) source.removeEventListener('abort', onAbort);
+    }
+    if (end.why === 'aborted') return { why: signal.aborted ? 'aborted' : 'ended' };
+    if (end.why !== 'compacted') this.#endpoints.failed(endpoint);
+    if (end.why === 'failed')
+      return { why: 'failed', error: unavailable('watch the network', endpoint, end.error) };
+    return end;
+  }
+
+  compareAndPut({ key, value, expected, lease }: StorePut, signal: AbortSignal): Promise<boolean> {
+    const put = { key: this.#path(key), value: Buffer.from(value), lease };
+    return this.#compareAnd({ request_put: put }, key, expected, signal);
+  }
+
+  compareAndDelete(key: string, expected: bigint, signal: AbortSignal): Promise<boolean> {
+    return this.#compareAnd({ request_delete_range: { key: this.#path(key) } }, key, expected, signal);
+  }
+
+  grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
+    return this.#call('get a lease', 1, signal, async (client) => {
+      const { ID } = await client.leaseClient.leaseGrant({ TTL: String(ttlSeconds) });
+      return ID;
+    });
+  }
+
+  keepAlive(lease: string, signal: AbortSignal): Promise<number> {
+    return this.#call('refresh the lease', 1, signal, async (client) => {
+      const stream = await client.leaseClient.leaseKeepAlive({ deadline: Date.now() + CALL_DEADLINE_MS });
+      try {
+        return await new Promise<number>((resolve, reject) => {
+          stream.on('error', reject);
+          stream.on('end', () => reject(new Error('the stream ended without an answer')));
+          // An unknown or expired lease is a normal answer with TTL 0.
+          stream.on('data', ({ TTL }) => resolve(Number(TTL)));
+          stream.write({ ID: lease });
+        });
+      } finally {
+        stream.cancel();
+      }
+    });
+  }
+
+  async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
+    await this.#call('give back the lease', 1, signal, async (client) => {
+      try {
+        await client.leaseClient.leaseRevoke({ ID: lease });
+      } catch (error) {
+        if (!isLeaseGone(error)) throw error;
+      }
+    });
+  }
+
+  close(): void {
+    this.#closing.abort(new StoreUnavailableError(`Cannot use ${this.description}: it was closed`));
+    this.#endpoints.close();
+  }
+
+  #compareAnd(
+    request: { request_put: object } | { request_delete_range: object },
+    key: string,
+    expected: bigint,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    // A key that is absent has the modification revision 0.
+    const compare = {
+      key: this.#path(key),
+      target: 'Mod',
+      result: 'Equal',
+      mod_revision: String(expected),
+    } as const;
+    return this.#call(`write ${key}`, 1, signal, async (client) => {
+      const { succeeded } = await client.kv.txn({ compare: [compare], success: [request] });
+      return succeeded;
+    });
+  }
+
+  /** Tries up to `attempts` members, each with the call's own deadline. */
+  async #call<T>(
+    action: string,
+    attempts: number,
+    signal: AbortSignal,
+    run: (client: Etcd3) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted();
+      this.#closing.signal.throwIfAborted();
+      const endpoint = this.#endpoints.current;
+      try {
+        const result = this.#endpoints.client().then(run);
+        return await orAborted(orAborted(result, this.#closing.signal), signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        // Also after a wrong password or certificate: the next client reads the files anew.
+        if (!isRefusal(error)) this.#endpoints.failed(endpoint);
+        if (attempt >= attempts || !isEndpointTrouble(error)) throw unavailable(action, endpoint, error);
+      }
+    }
+  }
+
+  #ranges() {
+    return [
+      { key: this.#path('config') },
+      // '0' is the character after '/': the end of everything below `subnets/`.
+      { key: this.#path('subnets/'), rangeEnd: this.#path('subnets0') },
+    ];
+  }
+
+  #path(key: string): Buffer {
+    return Buffer.from(this.#root + key);
+  }
+
+  #entry(kv: IKeyValue): StoreEntry {
+    return {
+      key: this.#relative(kv.key),
+      value: kv.value.toString('utf8'),
+      createRevision: BigInt(kv.create_revision),
+      modRevision: BigInt(kv.mod_revision),
+      lease: kv.lease,
+    };
+  }
+
+  #event({ type, kv }: IEvent): StoreEvent {
+    if (type === 'Put') return { type: 'put', entry: this.#entry(kv) };
+    return { type: 'delete', key: this.#relative(kv.key), modRevision: BigInt(kv.mod_revision) };
+  }
+
+  #relative(key: Buffer): string {
+    return key.toString('utf8').slice(this.#root.length);
+  }
+}

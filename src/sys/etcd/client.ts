@@ -1,0 +1,82 @@
+/**
+ * One etcd3 client for one endpoint, set up so that its own fault handling stays out of the way: see
+ * docs/decisions/0003-etcd3-raw-streams.md. The packages are loaded at the first use: 0.15 s that a daemon
+ * which forwards from memory need not wait for.
+ */
+import type { Interceptor } from '@grpc/grpc-js';
+import type { Etcd3, IOptions } from 'etcd3';
+import type { EtcdStoreSection } from '../../model/config.js';
+
+/** A call that is not a stream; etcd3 itself would wait for ever. */
+export const CALL_DEADLINE_MS = 2_000;
+
+/** Reads a file that may hold a secret: a password, a key. */
+export type ReadSecret = (path: string) => Promise<Buffer>;
+
+/** Rejects when a file cannot be read or is no certificate; the files are read anew for every client. */
+export async function openClient(
+  endpoint: string,
+  section: EtcdStoreSection,
+  readSecret: ReadSecret,
+): Promise<Etcd3> {
+  const [{ Etcd3 }, { noop }, { InterceptingCall }] = await Promise.all([
+    import('etcd3'),
+    import('cockatiel'),
+    import('@grpc/grpc-js'),
+  ]);
+  // Without it a member that has lost its quorum keeps a watch open and silent for ever.
+  const requireLeader: Interceptor = (callOptions, next) =>
+    new InterceptingCall(next(callOptions), {
+      start(metadata, listener, go) {
+        metadata.set('hasleader', 'true');
+        go(metadata, listener);
+      },
+    });
+  const credentials = endpoint.startsWith('https:') ? await tlsFiles(section, readSecret) : undefined;
+  const auth = await login(section, readSecret);
+  const options: IOptions = {
+    hosts: [withPort(endpoint)],
+    // Its circuit breaker would keep failing after etcd is back, its retries would repeat writes.
+    faultHandling: { host: () => noop, global: noop },
+    // A deadline on a stream would end the watch.
+    defaultCallOptions: ({ isStream }) =>
+      isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + CALL_DEADLINE_MS },
+    grpcOptions: {
+      // A peer that fell silent is noticed after 8 s at most. Below 5 s etcd takes the pings for an attack.
+      'grpc.keepalive_time_ms': 5_000,
+      'grpc.keepalive_timeout_ms': 3_000,
+      'grpc.initial_reconnect_backoff_ms': 200,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+      // Ten thousand leases, or a few of a megabyte, exceed the usual 4 MiB; etcd's own quota is the bound.
+      'grpc.max_receive_message_length': -1,
+    },
+    ...(credentials && { credentials }),
+    ...(auth && { auth }),
+  };
+  return new Etcd3(options);
+}
+
+/** etcd's client port where none is given: gRPC would take 80 or 443. */
+function withPort(endpoint: string): string {
+  const bare = endpoint.replace(/\/+$/, '');
+  return /:\d+$/.test(bare) ? bare : `${bare}:2379`;
+}
+
+async function login({ username, passwordFile }: EtcdStoreSection, readSecret: ReadSecret) {
+  if (username === undefined) return undefined;
+  const text = passwordFile === undefined ? '' : (await readSecret(passwordFile)).toString('utf8');
+  return { username, password: text.replace(/\r?\n$/, '') };
+}
+
+/** Undefined without files: then the system's certificate authorities are trusted. */
+async function tlsFiles({ tls }: EtcdStoreSection, readSecret: ReadSecret): Promise<IOptions['credentials']> {
+  if (tls === undefined) return undefined;
+  const read = (path: string | undefined) => (path === undefined ? undefined : readSecret(path));
+  const [ca, privateKey, certChain] = await Promise.all([tls.caFile, tls.keyFile, tls.certFile].map(read));
+  return {
+    // etcd3's type demands it; gRPC takes undefined for the system's authorities.
+    rootCertificate: ca as Buffer,
+    ...(privateKey && { privateKey }),
+    ...(certChain && { certChain }),
+  };
+}

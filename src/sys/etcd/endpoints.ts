@@ -1,0 +1,59 @@
+/** Which member of the cluster is asked: always the same one until it fails, then the next. */
+import type { Etcd3 } from 'etcd3';
+import type { EtcdStoreSection } from '../../model/config.js';
+import { openClient, type ReadSecret } from './client.js';
+
+export class Endpoints {
+  readonly #section: EtcdStoreSection;
+  readonly #readSecret: ReadSecret;
+  #current: number;
+  #client: Promise<Etcd3> | undefined;
+  #isClosed = false;
+
+  /** `chance` in [0, 1) picks the first one: a hundred hosts spread over the members. */
+  constructor(section: EtcdStoreSection, readSecret: ReadSecret, chance: number) {
+    this.#section = section;
+    this.#readSecret = readSecret;
+    this.#current = Math.floor(chance * section.endpoints.length);
+  }
+
+  get count(): number {
+    return this.#section.endpoints.length;
+  }
+
+  get current(): string {
+    return this.#section.endpoints[this.#current] ?? '';
+  }
+
+  client(): Promise<Etcd3> {
+    this.#client ??= openClient(this.current, this.#section, this.#readSecret).then((client) => {
+      if (this.#isClosed) client.close();
+      return client;
+    });
+    return this.#client;
+  }
+
+  /**
+   * `endpoint` did not serve: the next call opens a client to the next one, with certificates and password read
+   * anew. Does nothing when somebody else said so first.
+   */
+  failed(endpoint: string): void {
+    if (endpoint !== this.current) return;
+    this.#drop();
+    this.#current = (this.#current + 1) % this.count;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    // A client that could not be opened has nothing to close.
+    this.#client?.then(
+      (client) => client.close(),
+      () => {},
+    );
+    this.#client = undefined;
+  }
+}

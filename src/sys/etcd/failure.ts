@@ -1,0 +1,66 @@
+/** What went wrong with a call to etcd, in words for whoever is paged. */
+import { StoreUnavailableError } from '../../ports.js';
+
+/** Whether another endpoint may do better: the one asked is down, silent, cut off or without a leader. */
+export function isEndpointTrouble(error: unknown): boolean {
+  const { code } = grpcStatus(error);
+  return code === UNAVAILABLE || code === DEADLINE_EXCEEDED || code === CANCELLED || code === INTERNAL;
+}
+
+/**
+ * Whether etcd understood who asks and refused what was asked: another member would say the same, and a new
+ * connection would not help.
+ */
+export function isRefusal(error: unknown): boolean {
+  const { details } = grpcStatus(error);
+  return /permission denied|lease not found|database space exceeded|required revision/.test(details);
+}
+
+export function isLeaseGone(error: unknown): boolean {
+  return /requested lease not found/.test(grpcStatus(error).details);
+}
+
+/** `action` as in "read the leases"; the message names the endpoint and the cause and holds no secret. */
+export function unavailable(action: string, endpoint: string, error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error;
+  return new StoreUnavailableError(`Cannot ${action} (etcd ${endpoint}): ${causeOf(error)}`, {
+    cause: error,
+  });
+}
+
+// Status codes of gRPC (google.golang.org/grpc/codes).
+const CANCELLED = 1;
+const DEADLINE_EXCEEDED = 4;
+const INTERNAL = 13;
+const UNAVAILABLE = 14;
+
+/** etcd3 drops the code of most errors but keeps grpc-js's message: `14 UNAVAILABLE: details`. */
+function grpcStatus(error: unknown): { readonly code?: number; readonly details: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const match = /^(\d+) [A-Z_]+: (.*)$/s.exec(message);
+  return match === null ? { details: message } : { code: Number(match[1]), details: match[2] ?? '' };
+}
+
+const CAUSES: readonly (readonly [pattern: RegExp, cause: string])[] = [
+  [/ECONNREFUSED/, 'connection refused'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'the host name does not resolve'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
+  [/authentication failed, invalid user ID or password/, 'the user or the password is wrong'],
+  [/authentication is not enabled/, 'it has authentication switched off, leave the user out'],
+  [/user name is empty/, 'it wants a user and a password'],
+  [/permission denied/, 'permission denied for this user'],
+  [/no leader/, 'it has no leader, most of its members are gone'],
+  [/requested lease not found/, 'the lease is gone'],
+  [/database space exceeded/, 'its quota is used up (alarm NOSPACE), it takes no writes'],
+];
+
+const TLS = /certificate|CERT_|altnames|\bSSL\b|ssl3?_|\bTLS\b|wrong version number/i;
+
+function causeOf(error: unknown): string {
+  const { code, details } = grpcStatus(error);
+  const known = CAUSES.find(([pattern]) => pattern.test(details));
+  if (known !== undefined) return known[1];
+  if (TLS.test(details)) return `TLS: ${details}`;
+  if (code === DEADLINE_EXCEEDED) return 'no answer in time';
+  return details;
+}

@@ -1,0 +1,128 @@
+/** A real etcd of one member on loopback, for the length of one test. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LongProcess, outputOf } from './process.js';
+
+export interface EtcdOptions {
+  /** Where it listens; must be an address of this namespace. Default 127.0.0.1. */
+  readonly address?: string;
+  readonly tls?: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    /** Clients must show a certificate that this authority signed. */
+    readonly clientCaFile?: string;
+  };
+}
+
+const START_MS = 20_000;
+
+/** Starts etcd, waits until it serves, and ends it after `body` however that ends. */
+export async function withEtcd<T>(
+  body: (etcd: EtcdServer) => Promise<T>,
+  options: EtcdOptions = {},
+): Promise<T> {
+  const etcd = await EtcdServer.create(options);
+  try {
+    await etcd.start();
+    return await body(etcd);
+  } finally {
+    await etcd.destroy();
+  }
+}
+
+/** Reserved, not started: `start` and `kill` may take turns; ports and data stay. */
+export class EtcdServer {
+  readonly endpoint: string;
+  readonly port: number;
+  readonly #options: EtcdOptions;
+  readonly #peerPort: number;
+  readonly #dataDirectory: string;
+  #process: LongProcess | undefined;
+
+  private constructor(options: EtcdOptions, dataDirectory: string, ports: readonly [number, number]) {
+    this.#options = options;
+    this.#dataDirectory = dataDirectory;
+    [this.port, this.#peerPort] = ports;
+    this.endpoint = this.#url(this.port, options.tls !== undefined);
+  }
+
+  static async create(options: EtcdOptions = {}): Promise<EtcdServer> {
+    const address = options.address ?? '127.0.0.1';
+    const ports = [await freePort(address), await freePort(address)] as const;
+    return new EtcdServer(options, await mkdtemp(join(tmpdir(), 'flannelette-etcd-')), ports);
+  }
+
+  /** Resolves once etcd serves. Rejects with what it printed when it does not. */
+  async start(): Promise<void> {
+    const { tls } = this.#options;
+    const peerUrl = this.#url(this.#peerPort, false);
+    const process = new LongProcess([
+      'etcd',
+      ...['--name', 'lab', '--data-dir', this.#dataDirectory, '--logger', 'zap', '--log-outputs', 'stderr'],
+      ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
+      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+      ...['--initial-cluster', `lab=${peerUrl}`],
+      ...(tls === undefined ? [] : ['--cert-file', tls.certFile, '--key-file', tls.keyFile]),
+      ...(tls?.clientCaFile === undefined
+        ? []
+        : ['--client-cert-auth', '--trusted-ca-file', tls.clientCaFile]),
+    ]);
+    this.#process = process;
+    try {
+      await process.waitForLine(/ready to serve client requests|serving (insecure|client)/, START_MS);
+    } catch (cause) {
+      await process.stop(0).catch(() => {});
+      throw new Error('Cannot start etcd: is it installed? scripts/install-debian-packages does it', {
+        cause,
+      });
+    }
+  }
+
+  /** Stops answering, connections stay open: SIGSTOP. */
+  pause(): void {
+    this.#process?.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.signal('SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    this.#process?.signal('SIGKILL');
+    await this.#process?.exited;
+    this.#process = undefined;
+  }
+
+  /** While it is down: the next start begins with an empty store of the same cluster. */
+  async wipe(): Promise<void> {
+    await rm(this.#dataDirectory, { recursive: true, force: true });
+  }
+
+  /** What etcdctl prints. */
+  ctl(...args: readonly string[]): Promise<string> {
+    return outputOf(['etcdctl', '--endpoints', this.endpoint, ...args]);
+  }
+
+  async destroy(): Promise<void> {
+    await this.kill();
+    await this.wipe();
+  }
+
+  #url(port: number, isTls: boolean): string {
+    return `${isTls ? 'https' : 'http'}://${this.#options.address ?? '127.0.0.1'}:${port}`;
+  }
+}
+
+/** A port nobody listens on now. */
+export async function freePort(address: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, address, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
