@@ -1,0 +1,70 @@
+/** What the kernel wakes on, and what it is silent about. */
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import type { NetlinkGroup, NetlinkRequest } from '../../src/ports.js';
+import { eventually } from '../lab/eventually.js';
+import { addAddress, given, givenHost, route, WAKE_MS, type WithKernel, worldTest } from './kernel-world.js';
+
+export function kernelEventContract(implementation: string, withKernel: WithKernel): void {
+  const test = worldTest(withKernel);
+
+  describe(`${implementation}: events`, () => {
+    const events: readonly [group: NetlinkGroup, name: string, request: NetlinkRequest][] = [
+      ['link', 'a link', { op: 'set-link', name: 'flannel0', mtu: 1400 }],
+      ['link', 'a link’s state', { op: 'set-link', name: 'flannel0', up: false }],
+      ['link', 'a link that is deleted', { op: 'delete-link', name: 'flannel0' }],
+      ['ipv4-address', 'an IPv4 address', addAddress('flannel0', '10.1.40.0/32')],
+      ['ipv6-address', 'an IPv6 address', addAddress('flannel0', 'fd00::1/128')],
+      ['ipv4-route', 'an IPv4 route', { op: 'add-route', route: route('10.1.0.0/16', { link: 'flannel0' }) }],
+      ['ipv6-route', 'an IPv6 route', { op: 'add-route', route: route('fd00:1::/48', { link: 'flannel0' }) }],
+    ];
+    for (const [group, name, request] of events) {
+      test(`wake on ${name}`, async (world) => {
+        await givenHost(world);
+        const end = new AbortController();
+        try {
+          let wakes = 0;
+          world.netlink.watch([group], () => wakes++, end.signal);
+          await given(world, request);
+          await eventually(`a wake of ${group}`, WAKE_MS, () => assert.ok(wakes > 0, `${wakes} wakes`));
+        } finally {
+          end.abort();
+        }
+      });
+    }
+
+    test('say nothing of the IPv4 routes that go with their link', async (world) => {
+      await givenHost(world);
+      await given(world, { op: 'add-route', route: route('10.1.0.0/16', { link: 'flannel0' }) });
+      const end = new AbortController();
+      try {
+        const woken: string[] = [];
+        world.netlink.watch(['ipv4-route'], () => woken.push('route'), end.signal);
+        world.netlink.watch(['link'], () => woken.push('link'), end.signal);
+        await given(world, { op: 'delete-link', name: 'flannel0' });
+        await eventually('a wake by the link', WAKE_MS, () => assert.ok(woken.includes('link')));
+        assert.ok(!woken.includes('route'), woken.join());
+      } finally {
+        end.abort();
+      }
+    });
+
+    test('wake nobody who has gone', async (world) => {
+      await givenHost(world);
+      const [gone, end] = [new AbortController(), new AbortController()];
+      try {
+        const woken: string[] = [];
+        world.netlink.watch(['link'], () => woken.push('gone'), gone.signal);
+        world.netlink.watch(['link'], () => woken.push('never came'), AbortSignal.abort());
+        world.netlink.watch(['link'], () => woken.push('here'), end.signal);
+        gone.abort();
+        await given(world, { op: 'set-link', name: 'flannel0', mtu: 1400 });
+        await eventually('a wake', WAKE_MS, () => assert.ok(woken.includes('here')));
+        assert.deepEqual([...new Set(woken)], ['here']);
+      } finally {
+        gone.abort();
+        end.abort();
+      }
+    });
+  });
+}

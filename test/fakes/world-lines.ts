@@ -1,0 +1,51 @@
+/** Links, addresses and routes as sorted lines, in words close to those of ip(8): to compare, print and read. */
+import type { NetlinkAddress, NetlinkLink, NetlinkRoute } from '../../src/ports.js';
+
+export interface KernelObjects {
+  readonly links: readonly NetlinkLink[];
+  readonly addresses: readonly NetlinkAddress[];
+  readonly routes: readonly NetlinkRoute[];
+}
+
+const TABLE_NAMES: Readonly<Record<number, string>> = { 253: 'default', 255: 'local' };
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 2: 'kernel', 3: 'boot', 4: 'static' };
+const MAIN_TABLE = 254;
+
+export function worldLines({ links, addresses, routes }: KernelObjects): readonly string[] {
+  return [...links.map(linkLine), ...addresses.map(addressLine), ...routes.map(routeLine)].sort();
+}
+
+function linkLine({ name, kind, mtu, up, carrier, alias, tun }: NetlinkLink): string {
+  return [
+    `link ${name}`,
+    ...(kind === undefined ? [] : [kind]),
+    ...(tun?.multiQueue ? ['multi_queue'] : []),
+    `mtu ${mtu}`,
+    up ? 'up' : 'down',
+    ...(carrier ? [] : ['no-carrier']),
+    ...(alias === undefined ? [] : [`alias "${alias}"`]),
+  ].join(' ');
+}
+
+function addressLine({ link, address, length, scope }: NetlinkAddress): string {
+  return `address ${address}/${length} dev ${link} scope ${scope}`;
+}
+
+function routeLine(route: NetlinkRoute): string {
+  const { type, destination, via, link, table, tos, metric, protocol, scope, preferredSource } = route;
+  return [
+    'route',
+    ...(type === 'unicast' ? [] : [type]),
+    destination,
+    ...(via === undefined ? [] : [`via ${via}`]),
+    ...(link === undefined ? [] : [`dev ${link}`]),
+    ...(table === MAIN_TABLE ? [] : [`table ${TABLE_NAMES[table] ?? table}`]),
+    ...(tos === 0 ? [] : [`tos ${tos}`]),
+    ...(metric === 0 ? [] : [`metric ${metric}`]),
+    `proto ${PROTOCOL_NAMES[protocol] ?? protocol}`,
+    ...(scope === 'global' ? [] : [`scope ${scope}`]),
+    ...(preferredSource === undefined ? [] : [`src ${preferredSource}`]),
+    ...(route.onlink ? ['onlink'] : []),
+    ...(route.multipath ? ['multipath'] : []),
+  ].join(' ');
+}
