@@ -27,11 +27,6 @@ export function parseListing(listing: string, chain: string): ChainListing | und
   };
 }
 
-/** The rule in FORWARD that leads into the chain. */
-export function ourJump(chain: string): readonly string[] {
-  return ['FORWARD', ...OUR_COMMENT, '-j', chain];
-}
-
 export function forwardOf({ rules, jumps }: ChainListing, family: Family, chain: string): FoundForward {
   const accept: ForwardState['accept'][number][] = [];
   const unreadable: string[] = [];
@@ -71,7 +66,11 @@ export function replacement(state: ForwardState, listing: ChainListing | undefin
       add([chain, '-s', prefix, ...OUR_COMMENT, '-j', 'ACCEPT']),
       add([chain, '-d', prefix, ...OUR_COMMENT, '-j', 'ACCEPT']),
     ]),
-    ...(state.jump ? (jumps.length > 0 ? [] : [add(ourJump(chain))]) : jumps.map(deletion)),
+    ...(state.jump
+      ? jumps.length > 0
+        ? []
+        : [add(['FORWARD', ...OUR_COMMENT, '-j', chain])]
+      : jumps.map(deletion)),
   ]);
 }
 

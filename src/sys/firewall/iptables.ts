@@ -7,15 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Family } from '../../model/address.js';
 import type { ForwardState } from '../../model/objects.js';
 import { type FoundForward, SystemError } from '../../ports.js';
-import type { ProgramOutput, RunProgram } from '../run-program.js';
-import {
-  type ChainListing,
-  forwardOf,
-  ourJump,
-  parseListing,
-  removal,
-  replacement,
-} from './iptables-chain.js';
+import type { RunProgram } from '../run-program.js';
+import { type ChainListing, forwardOf, parseListing, removal, replacement } from './iptables-chain.js';
 import { readError, writeError } from './program-errors.js';
 
 const PROGRAMS = {
@@ -107,24 +100,14 @@ export class IptablesChains {
   }
 
   async #list(command: string, chain: string, signal: AbortSignal): Promise<ChainListing | undefined> {
-    const all = await this.#iptables(command, ['-S'], signal);
-    if (all.code === 0) return parseListing(all.stdout, chain);
-    if (!all.stderr.includes('incompatible')) throw readError(`list the rules of ${command}`, all);
-    // One rule that only nft can express makes iptables refuse the whole table. It still shows a chain alone
-    // and finds a rule it is given. A chain that it does not show is absent or holds such a rule itself: it
-    // has to be made either way.
-    const alone = await this.#iptables(command, ['-S', chain], signal);
-    if (alone.code !== 0) return undefined;
-    const jump = ourJump(chain);
-    const { code } = await this.#iptables(command, ['-C', ...jump], signal);
-    return {
-      rules: parseListing(alone.stdout, chain)?.rules ?? [],
-      jumps: code === 0 ? [`-A ${jump.join(' ')}`] : [],
-    };
-  }
-
-  #iptables(program: string, args: readonly string[], signal: AbortSignal): Promise<ProgramOutput> {
-    return this.#run({ program, args: [...WAIT, ...args], deadlineMs: DEADLINE_MS }, signal);
+    // The whole table, since an absent chain asked for by name looks like one that cannot be shown. One rule that
+    // only nft can express makes iptables refuse it (and unable to find our jump): then nothing can be done.
+    const output = await this.#run(
+      { program: command, args: [...WAIT, '-S'], deadlineMs: DEADLINE_MS },
+      signal,
+    );
+    if (output.code !== 0) throw readError(`list the rules of ${command}`, output);
+    return parseListing(output.stdout, chain);
   }
 
   async #restore(command: string, input: string, action: string, signal: AbortSignal): Promise<void> {
