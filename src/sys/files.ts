@@ -1,0 +1,154 @@
+/** Files on the disk: whole reads, atomic writes. Watching is in file-watch.ts. */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { type Files, SystemError } from '../ports.js';
+import { watchPaths } from './file-watch.js';
+
+/** All that we read is small; something larger is not what we think it is. */
+const MOST_BYTES = 1024 * 1024;
+
+/** A write takes milliseconds: what is this old was left by a process that died in the middle of one. */
+const ABANDONED_AFTER_MS = 60_000;
+
+/** Looks for changes that the kernel did not report, on file systems that others write to. */
+const POLL_MS = 10_000;
+
+/** `pollMs` is for tests; what the kernel reports does not wait for it. */
+export function diskFiles({ pollMs = POLL_MS }: { readonly pollMs?: number } = {}): Files {
+  return { read, write, remove, watch: (paths, wake, signal) => watchPaths(paths, wake, signal, pollMs) };
+}
+
+export const systemFiles: Files = diskFiles();
+
+async function read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined> {
+  try {
+    // Not blocking: a FIFO without a writer would never open.
+    return await withFile(open(path, constants.O_RDONLY | constants.O_NONBLOCK), async (file) => {
+      const status = await file.stat();
+      if (!status.isFile()) {
+        const code = status.isDirectory() ? 'EISDIR' : 'EINVAL';
+        throw new SystemError(`Cannot read ${path}: not a regular file (${code})`, code);
+      }
+      return { content: await wholeText(file, path), mode: status.mode & 0o7777 };
+    });
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw systemError(`read ${path}`, error);
+  }
+}
+
+/**
+ * A symbolic link at `path` is replaced, not followed: what it points to stays as it is. Links among the
+ * directories are followed, as /var/run is one to /run.
+ */
+async function write(path: string, content: string, mode: number): Promise<void> {
+  const directory = dirname(path);
+  try {
+    await makeDirectories(directory);
+    await removeAbandoned(path);
+    await replace(path, content, mode);
+    await synchronise(directory);
+  } catch (error) {
+    throw systemError(`write ${path}`, error);
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw systemError(`remove ${path}`, error);
+  }
+}
+
+/** Reads one byte more than allowed at most: a size of 0 says nothing about a file in /proc. */
+async function wholeText(file: FileHandle, path: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024));
+    if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
+    bytes += bytesRead;
+    if (bytes > MOST_BYTES) {
+      throw new SystemError(`Cannot read ${path}: more than ${MOST_BYTES} bytes (EFBIG)`, 'EFBIG');
+    }
+    chunks.push(buffer.subarray(0, bytesRead));
+  }
+}
+
+/** Makes what is missing, readable for everybody whatever the umask is: Docker looks inside. */
+async function makeDirectories(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true }).catch((error) => {
+    // mkdir speaks of the file that stands there; for us it is one in the way to another.
+    if (codeOf(error) !== 'EEXIST') throw error;
+    throw new SystemError(`Cannot write into ${directory}: not a directory (ENOTDIR)`, 'ENOTDIR');
+  });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+}
+
+async function replace(path: string, content: string, mode: number): Promise<void> {
+  const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`);
+  try {
+    await withFile(open(temporary, 'wx', 0o600), async (file) => {
+      await file.writeFile(content);
+      // After the content: what is meant for few is never readable by more. The umask has no say in it.
+      await file.chmod(mode);
+      // Without it a crash may leave the new name with no content.
+      await file.sync();
+    });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function withFile<T>(opening: Promise<FileHandle>, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await opening;
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+function temporaryPrefix(path: string): string {
+  return `.${basename(path)}.new-`;
+}
+
+/** A killed process cannot tidy up: the next write to the same path does, as far as it can. */
+async function removeAbandoned(path: string): Promise<void> {
+  const directory = dirname(path);
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((name) => name.startsWith(temporaryPrefix(path)))) {
+    const left = join(directory, name);
+    const status = await lstat(left).catch(() => undefined);
+    const isOld = status !== undefined && Date.now() - status.mtimeMs > ABANDONED_AFTER_MS;
+    if (isOld) await rm(left, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Makes the new name itself survive a crash. */
+async function synchronise(directory: string): Promise<void> {
+  const opening = open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  await withFile(opening, (handle) => handle.sync());
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function systemError(action: string, error: unknown): unknown {
+  if (error instanceof SystemError || !(error instanceof Error) || !('errno' in error)) return error;
+  const [code, meaning] = getSystemErrorMap().get(Number(error.errno)) ?? [codeOf(error), error.message];
+  return new SystemError(`Cannot ${action}: ${meaning} (${code})`, code, { cause: error });
+}

@@ -1,0 +1,94 @@
+/** Files in memory, as strict as a disk: the contract suite runs over both. Absolute paths without symbolic links. */
+import { type Files, SystemError } from '../../src/ports.js';
+
+const MOST_BYTES = 1024 * 1024;
+
+export class FakeFiles implements Files {
+  readonly #files = new Map<string, { content: string; mode: number }>();
+  readonly #directories = new Set(['/']);
+  readonly #watchers = new Set<{ readonly paths: readonly string[]; readonly wake: () => void }>();
+  /** How often the port wrote or removed: steady state does neither. */
+  writes = 0;
+  /** While set, every read, or every write and removal, rejects with it. */
+  failure: { readonly reads?: Error; readonly writes?: Error } = {};
+
+  constructor(contents: Readonly<Record<string, string>> = {}) {
+    for (const [path, content] of Object.entries(contents)) this.edit(path, content);
+  }
+
+  async read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined> {
+    if (this.failure.reads !== undefined) throw this.failure.reads;
+    if (this.#directories.has(path)) throw refusal('read', path, 'EISDIR');
+    const file = this.#files.get(path);
+    if (file !== undefined && new TextEncoder().encode(file.content).length > MOST_BYTES) {
+      throw refusal('read', path, 'EFBIG');
+    }
+    return file && { ...file };
+  }
+
+  async write(path: string, content: string, mode: number): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    if (this.#directories.has(path)) throw refusal('write', path, 'EISDIR');
+    if (parentsOf(path).some((parent) => this.#files.has(parent))) throw refusal('write', path, 'ENOTDIR');
+    this.writes++;
+    this.#put(path, content, mode);
+  }
+
+  async remove(path: string): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    if (this.#directories.has(path)) throw refusal('remove', path, 'EISDIR');
+    this.writes++;
+    if (this.#files.delete(path)) this.#changed(path);
+  }
+
+  watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const watcher = { paths, wake };
+    this.#watchers.add(watcher);
+    signal.addEventListener('abort', () => this.#watchers.delete(watcher));
+  }
+
+  // ---- what others do to the disk ----
+
+  /** As an editor does: makes or changes the file; its mode stays. */
+  edit(path: string, content: string): void {
+    this.#put(path, content, this.#files.get(path)?.mode ?? 0o644);
+  }
+
+  chmod(path: string, mode: number): void {
+    const file = this.#files.get(path);
+    if (file === undefined) throw refusal('chmod', path, 'ENOENT');
+    this.#put(path, file.content, mode);
+  }
+
+  /** Removes a file, or a directory with all that is in it. */
+  delete(path: string): void {
+    const gone = [...this.#files.keys(), ...this.#directories].filter(
+      (place) => place === path || place.startsWith(`${path}/`),
+    );
+    for (const place of gone) {
+      this.#directories.delete(place);
+      if (this.#files.delete(place)) this.#changed(place);
+    }
+  }
+
+  #put(path: string, content: string, mode: number): void {
+    for (const parent of parentsOf(path)) this.#directories.add(parent);
+    this.#files.set(path, { content, mode });
+    this.#changed(path);
+  }
+
+  #changed(path: string): void {
+    for (const { paths, wake } of this.#watchers) if (paths.includes(path)) queueMicrotask(wake);
+  }
+}
+
+/** `/a`, `/a/b` of `/a/b/c`. */
+function parentsOf(path: string): string[] {
+  const parts = path.split('/').slice(1, -1);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+}
+
+function refusal(action: string, path: string, code: string): SystemError {
+  return new SystemError(`Cannot ${action} ${path}: ${code}`, code);
+}
