@@ -129,9 +129,8 @@ function natRule({ chain, expr }: JsonObject, family: Family): NatRule | undefin
     // Counters decide nothing, and their numbers move.
     .filter((statement) => !('counter' in statement))
     .map((statement) => rulePart(statement, family));
-  if (parts.includes(undefined)) return undefined;
   const rule: Partial<NatRule> = Object.assign({}, ...parts);
-  // Two statements about one thing leave fewer fields than there were statements.
+  // A statement that is not understood, or a second one about one thing, leaves fewer fields than statements.
   return isRule(rule) && Object.keys(rule).length === parts.length ? rule : undefined;
 }
 
