@@ -16,6 +16,7 @@ import { Inputs } from './runtime/inputs.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
+import { StoreMirror } from './runtime/store-mirror.js';
 import { systemClock, systemRandom } from './sys/clock.js';
 import { controlSocket } from './sys/control-socket.js';
 import { createDataPlane } from './sys/data-plane.js';
@@ -124,11 +125,9 @@ async function runDaemon(path: string, config: Config, signal: AbortSignal): Pro
   const host = hostPorts();
   const dataPlane = createDataPlane({ log });
   const store = new StoreFollower({
-    ...host,
     section: config.store,
-    open: openStore,
+    openMirror: (section) => new StoreMirror({ ...host, store: openStore(section), log }),
     onChange: () => inputs.changed(),
-    log,
   });
   const inputs: Inputs = new Inputs({
     ...host,

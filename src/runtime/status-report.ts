@@ -67,12 +67,12 @@ function notReadyReason(daemon: Daemon, inputs: Inputs): string {
 }
 
 function storeStatus(store: StoreFollower): StatusReport['store'] {
-  const { status, since, error } = store.health();
+  const { status, since, error } = store.state;
   return {
     description: store.store.description,
     status,
     since: dateText(since),
-    ...(error === undefined ? {} : { error }),
+    ...(error === undefined ? {} : { error: error.message }),
   };
 }
 

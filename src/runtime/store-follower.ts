@@ -1,0 +1,62 @@
+/** The store that the file names, mirrored; another one when the file names another. */
+import type { Config } from '../model/config.js';
+import type { StoreView } from '../model/store-view.js';
+import type { Store } from '../ports.js';
+import type { StoreAccess } from '../reconcilers/store-access.js';
+import type { MirrorState, StoreMirror } from './store-mirror.js';
+
+type StoreSection = Config['store'];
+
+export interface StoreFollowerDependencies {
+  readonly section: StoreSection;
+  readonly openMirror: (section: StoreSection) => StoreMirror;
+  /** Called whenever the view may have changed. */
+  readonly onChange: () => void;
+}
+
+export class StoreFollower implements StoreAccess {
+  readonly #deps: StoreFollowerDependencies;
+  #mirror: StoreMirror;
+  #stop = new AbortController();
+
+  constructor(dependencies: StoreFollowerDependencies) {
+    this.#deps = dependencies;
+    this.#mirror = dependencies.openMirror(dependencies.section);
+  }
+
+  get store(): Store {
+    return this.#mirror.store;
+  }
+
+  view(): StoreView | undefined {
+    return this.#mirror.view();
+  }
+
+  get state(): MirrorState {
+    return this.#mirror.state;
+  }
+
+  refresh(signal: AbortSignal): Promise<void> {
+    return this.#mirror.refresh(signal);
+  }
+
+  /** Leaves the store for another; until that was read once nothing is known, so nothing is touched. */
+  follow(section: StoreSection): void {
+    const left = this.#mirror;
+    this.#mirror = this.#deps.openMirror(section);
+    this.#stop.abort();
+    left.store.close();
+    this.#deps.onChange();
+  }
+
+  /** Runs until `signal` aborts; then resolves, with the connection closed. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#stop = new AbortController();
+      const mirror = this.#mirror;
+      mirror.subscribe(this.#deps.onChange);
+      await mirror.run(AbortSignal.any([signal, this.#stop.signal]));
+    }
+    this.#mirror.store.close();
+  }
+}
