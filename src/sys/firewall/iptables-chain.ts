@@ -2,7 +2,7 @@
  * The forward chain as text: read from what `iptables -S` prints, written for `iptables-restore --noflush`.
  * Our rules carry the comment `flannelette`; those of flanneld, whose chain has the same name, do not.
  */
-import { type Family, tryParsePrefix } from '../../model/address.js';
+import { type Family, type Prefix, tryParsePrefix } from '../../model/address.js';
 import type { ForwardState } from '../../model/objects.js';
 import type { FoundForward } from '../../ports.js';
 
@@ -28,10 +28,11 @@ export function parseListing(listing: string, chain: string): ChainListing | und
 }
 
 export function forwardOf({ rules, jumps }: ChainListing, family: Family, chain: string): FoundForward {
-  const accept: ForwardState['accept'][number][] = [];
+  const accept: Prefix[] = [];
   const unreadable: string[] = [];
   for (let index = 0; index < rules.length; index++) {
-    const [rule = '', next = ''] = rules.slice(index);
+    const rule = rules[index] ?? '';
+    const next = rules[index + 1] ?? '';
     const prefix = acceptedBy(rule, '-s');
     if (prefix !== undefined && prefix === acceptedBy(next, '-d')) {
       accept.push(prefix);
@@ -57,20 +58,18 @@ export function forwardOf({ rules, jumps }: ChainListing, family: Family, chain:
 /** Input that turns what was listed into `state`, at once or not at all. */
 export function replacement(state: ForwardState, listing: ChainListing | undefined): string {
   const { chain, accept } = state;
-  const jumps = (listing?.jumps ?? []).filter((rule) => isForwardJump(rule, chain));
-  const add = (rule: readonly string[]) => `-A ${rule.join(' ')}`;
+  const ourRule = (from: string, to: string, ...match: readonly string[]) =>
+    ['-A', from, ...match, ...OUR_COMMENT, '-j', to].join(' ');
+  const jumps = listing?.jumps.filter((rule) => isForwardJump(rule, chain)) ?? [];
+  const missingJump = jumps.length > 0 ? [] : [ourRule('FORWARD', chain)];
   return transaction([
     // Makes the chain or empties it.
     `:${chain} - [0:0]`,
-    ...accept.flatMap((prefix) => [
-      add([chain, '-s', prefix, ...OUR_COMMENT, '-j', 'ACCEPT']),
-      add([chain, '-d', prefix, ...OUR_COMMENT, '-j', 'ACCEPT']),
+    ...accept.flatMap((network) => [
+      ourRule(chain, 'ACCEPT', '-s', network),
+      ourRule(chain, 'ACCEPT', '-d', network),
     ]),
-    ...(state.jump
-      ? jumps.length > 0
-        ? []
-        : [add(['FORWARD', ...OUR_COMMENT, '-j', chain])]
-      : jumps.map(deletion)),
+    ...(state.jump ? missingJump : jumps.map(deletion)),
   ]);
 }
 
@@ -83,12 +82,13 @@ function transaction(lines: readonly string[]): string {
   return ['*filter', ...lines, 'COMMIT', ''].join('\n');
 }
 
+/** In iptables' own words, quotes included. */
 function deletion(rule: string): string {
   return rule.replace(/^-A /, '-D ');
 }
 
 /** The network that a rule of the form `-A CHAIN -s NETWORK -j ACCEPT` accepts, whatever its comment. */
-function acceptedBy(rule: string, flag: '-s' | '-d'): ForwardState['accept'][number] | undefined {
+function acceptedBy(rule: string, flag: '-s' | '-d'): Prefix | undefined {
   const [, , match, prefix = '', ...action] = withoutComment(words(rule));
   return match === flag && action.join(' ') === '-j ACCEPT' ? tryParsePrefix(prefix) : undefined;
 }
