@@ -24,7 +24,7 @@ export class Narrator {
   /** A command as somebody would type it on `where`, and what it printed. */
   show(where: string, command: string, output: string): void {
     this.write(`\n  ${this.#styled('36', `${where}#`)} ${this.#styled('1', command)}\n`);
-    for (const line of output.trimEnd().split('\n')) this.write(`  ${line}\n`);
+    for (const line of output.trimEnd().split('\n')) if (output !== '') this.write(`  ${line.trimEnd()}\n`);
   }
 
   /** Throws ExpectationError, which ends the demo, when `holds` is false. */

@@ -1,6 +1,6 @@
 /** The demo, chapter by chapter. Each shows the world as an operator would look at it, and expects something of it. */
 import { readFile } from 'node:fs/promises';
-import type { Container, DockerBridge } from '../../test/lab/docker-bridge.js';
+import type { Container } from '../../test/lab/docker-bridge.js';
 import { eventually } from '../../test/lab/eventually.js';
 import type { Narrator } from './narrator.js';
 import { readTunnelledPacket } from './packet.js';
@@ -14,9 +14,10 @@ export async function tellStory(narrator: Narrator, scene: Scene): Promise<void>
   await theLeases(narrator, scene);
   await theFiles(narrator, scene.host1);
   await theKernel(narrator, scene.host1);
-  const { a, b, c } = await theContainers(narrator, scene);
+  const { a, b, c, d } = await theContainers(narrator, scene);
   await sameHost(narrator, a, b);
   await otherHost(narrator, scene, a, c);
+  await noCentre(narrator, c, d);
   await inSync(narrator, scene.host1);
   await drift(narrator, scene.host1, a, c);
   await theStatus(narrator, scene.host1);
@@ -61,25 +62,24 @@ async function theKernel(narrator: Narrator, { host }: Member): Promise<void> {
   narrator.expect('the whole network is reached through it', /^4\.0\.0\.0\/16 dev flannel0/m.test(routes));
 }
 
-async function theContainers(
-  narrator: Narrator,
-  { host1, host2 }: Scene,
-): Promise<{ readonly a: Container; readonly b: Container; readonly c: Container }> {
-  narrator.chapter('Containers A and B on host1, C on host2');
+type Containers = Readonly<Record<'a' | 'b' | 'c' | 'd', Container>>;
+
+async function theContainers(narrator: Narrator, { host1, host2, host3 }: Scene): Promise<Containers> {
+  narrator.chapter('Containers A and B on host1, C on host2, D on host3');
   narrator.say(
     'No Docker here: docker0 is made from the options file as dockerd would make it, firewall rules included, and a\n' +
       'container is a network namespace with one cable into it. To the network they are what containers are.',
   );
-  const bridge1: DockerBridge = await startDocker(host1);
-  const bridge2: DockerBridge = await startDocker(host2);
+  const bridge1 = await startDocker(host1);
   const a = await bridge1.addContainer('A', 3);
   const b = await bridge1.addContainer('B', 5);
-  const c = await bridge2.addContainer('C', 3);
+  const c = await (await startDocker(host2)).addContainer('C', 3);
+  const d = await (await startDocker(host3)).addContainer('D', 3);
   narrator.show(host1.host.name, 'ip route', await host1.host.output(['ip', 'route']));
-  for (const container of [a, b, c]) {
+  for (const container of [a, b, c, d]) {
     narrator.show(container.name, 'ip -brief address', await container.output(['ip', '-brief', 'address']));
   }
-  return { a, b, c };
+  return { a, b, c, d };
 }
 
 async function sameHost(narrator: Narrator, a: Container, b: Container): Promise<void> {
@@ -120,6 +120,11 @@ async function otherHost(
     'inside it is the ICMP packet for C',
     inner.protocol === 'ICMP' && inner.destination === c.address,
   );
+}
+
+async function noCentre(narrator: Narrator, c: Container, d: Container): Promise<void> {
+  narrator.chapter('C to D: every host sends straight to every other');
+  await ping(narrator, c, d);
 }
 
 async function inSync(narrator: Narrator, member: Member): Promise<void> {

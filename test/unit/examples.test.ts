@@ -32,6 +32,13 @@ for (const path of PATHS.filter((name) => name.endsWith('flannelette.yaml'))) {
   });
 }
 
+test("the README's configuration is valid", () => {
+  const readme = readFileSync(join(repositoryRoot(), 'README.md'), 'utf8');
+  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)];
+  assert.ok(blocks.length > 0);
+  for (const [, block = ''] of blocks) valid('README.md', block);
+});
+
 test('the fleet in Git shares one network, published by one host', () => {
   const configs = PATHS.filter((path) => path.startsWith('gitops/hosts/') && path.endsWith('.yaml')).map(
     (path) => valid(path, text(path)),
