@@ -1,0 +1,181 @@
+/**
+ * The whole store in memory, kept by list and watch: reads cost nothing, and while the store is away the last
+ * known state stays. Why events are applied: docs/decisions/0004-store-mirror.md.
+ */
+import type { StoreView } from '../model/store-view.js';
+import type { Clock, Log, Random, Store, StoreEntry, WatchEnd } from '../ports.js';
+import type { StoreAccess } from '../reconcilers/store-access.js';
+import { storeReader } from '../wire/flannel-store.js';
+import { type BackOff, backOffMs } from './back-off.js';
+import { MirroredEntries } from './mirrored-entries.js';
+
+export interface StoreMirrorDependencies {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface MirrorState {
+  /** `connecting`: never read yet. `stale`: what is here was true, and is kept, but the store is not followed now. */
+  readonly status: 'connecting' | 'live' | 'stale';
+  /** When the status began, in milliseconds since the epoch. */
+  readonly since: number;
+  /** Why it is not live. */
+  readonly error?: Error;
+  readonly revision: bigint;
+  readonly entries: ReadonlyMap<string, StoreEntry>;
+}
+
+/** Never more than one try a second, and back within two seconds once the store is. */
+const BACK_OFF: BackOff = { firstMs: 100, mostMs: 1_400 };
+/** Messages get lost. Jittered by ±25 %, so that a hundred hosts do not ask at once. */
+const RELIST_MS = 300_000;
+/** A watch that held this long was not part of the trouble before it. */
+const STEADY_MS = 10_000;
+
+export class StoreMirror implements StoreAccess {
+  readonly store: Store;
+  readonly #deps: StoreMirrorDependencies;
+  readonly #mirrored = new MirroredEntries();
+  readonly #read = storeReader();
+  readonly #subscribers = new Set<() => void>();
+  #view: StoreView | undefined;
+  #isRead = false;
+  #status: Pick<MirrorState, 'status' | 'since' | 'error'>;
+  #failures = 0;
+  /** Ends the watch under way; the loop then lists and watches anew. */
+  #endWatch: () => void = () => {};
+
+  constructor(dependencies: StoreMirrorDependencies) {
+    this.#deps = dependencies;
+    this.store = dependencies.store;
+    this.#status = { status: 'connecting', since: dependencies.clock.now() };
+  }
+
+  get state(): MirrorState {
+    return { ...this.#status, revision: this.#mirrored.revision, entries: this.#mirrored.entries };
+  }
+
+  /** Undefined until the store was read once. The same object as long as nothing changed. */
+  view(): StoreView | undefined {
+    if (!this.#isRead) return undefined;
+    this.#view ??= this.#read(this.#mirrored.entries.values());
+    return this.#view;
+  }
+
+  /** `wake` is called when the content or the status has changed. Returns how to end that. */
+  subscribe(wake: () => void): () => void {
+    this.#subscribers.add(wake);
+    return () => this.#subscribers.delete(wake);
+  }
+
+  /**
+   * Lists the store anew; afterwards the content is at least as new as every write that was answered before
+   * the call. Rejects with StoreUnavailableError, and then keeps what was known.
+   */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const knownBefore = this.#mirrored.revision;
+    const list = await this.store.snapshot(signal);
+    const { hasChanged, isNewHistory } = this.#mirrored.applyList(list, knownBefore);
+    this.#isRead = true;
+    if (isNewHistory) {
+      this.#deps.log.warn({ revision: list.revision.toString() }, 'store replaced');
+      // Its revisions mean nothing in the new history.
+      this.#endWatch();
+    }
+    const wasLive = this.#status.status === 'live';
+    this.#setStatus('live');
+    if (hasChanged || !wasLive) this.#changed(hasChanged);
+  }
+
+  /** Follows the store until `signal` aborts; then resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log, store } = this.#deps;
+    while (!signal.aborted) {
+      const startedAt = clock.boottimeMs();
+      const error = await this.#follow(signal);
+      if (signal.aborted) return;
+      if (clock.boottimeMs() - startedAt >= STEADY_MS) this.#failures = 0;
+      this.#failures++;
+      if (isWorthSaying(this.#failures)) {
+        log.warn({ store: store.description, failures: this.#failures, error: error.message }, 'store lost');
+      }
+      this.#setStatus(this.#isRead ? 'stale' : 'connecting', error);
+      this.#changed(false);
+      try {
+        await clock.sleep(backOffMs(BACK_OFF, this.#failures, random.next()), signal);
+      } catch {
+        return; // Only an abort ends a wait early.
+      }
+    }
+  }
+
+  /** Lists, then watches; resolves with why that came to an end. */
+  async #follow(signal: AbortSignal): Promise<Error> {
+    const { log, store } = this.#deps;
+    try {
+      await this.refresh(signal);
+    } catch (error) {
+      return error as Error;
+    }
+    if (isWorthSaying(this.#failures + 1)) {
+      log.info({ store: store.description, revision: this.#mirrored.listed.toString() }, 'store read');
+    }
+    const over = new AbortController();
+    this.#endWatch = () => over.abort();
+    const until = AbortSignal.any([signal, over.signal]);
+    const relisting = this.#relist(until).finally(() => over.abort());
+    const end = await store.watch(
+      this.#mirrored.listed + 1n,
+      (events) => {
+        if (this.#mirrored.applyEvents(events)) this.#changed(true);
+      },
+      until,
+    );
+    over.abort();
+    return (await relisting) ?? watchError(end);
+  }
+
+  /** Lists now and then until `signal` aborts; resolves with an error when the store did not answer. */
+  async #relist(signal: AbortSignal): Promise<Error | undefined> {
+    const { clock, random } = this.#deps;
+    try {
+      for (;;) {
+        await clock.sleep(Math.round(RELIST_MS * (0.75 + 0.5 * random.next())), signal);
+        await this.refresh(signal);
+      }
+    } catch (error) {
+      return signal.aborted ? undefined : (error as Error);
+    }
+  }
+
+  #setStatus(status: MirrorState['status'], error?: Error): void {
+    const since = this.#status.status === status ? this.#status.since : this.#deps.clock.now();
+    this.#status = { status, since, ...(error && { error }) };
+  }
+
+  #changed(hasContentChanged: boolean): void {
+    if (hasContentChanged) this.#view = undefined;
+    for (const wake of this.#subscribers) wake();
+  }
+}
+
+function watchError(end: WatchEnd): Error {
+  switch (end.why) {
+    case 'failed':
+      return end.error;
+    case 'compacted':
+      return new Error(`The watch fell behind: the store was compacted at revision ${end.revision}`);
+    case 'aborted':
+    case 'ended':
+      return new Error('The watch ended');
+    case 'no answer':
+      return new Error('The watch got no answer');
+  }
+}
+
+/** The 1st, 2nd, 4th, 8th... failure in a row: a line each would fill the disk, none would hide the trouble. */
+function isWorthSaying(failures: number): boolean {
+  return (failures & (failures - 1)) === 0;
+}
