@@ -9,7 +9,7 @@ import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
 import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
-import { type BackOff, backOffMs } from './back-off.js';
+import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { withDeadline } from './deadline.js';
 import { isConverged, type Round, runRound } from './round.js';
 import { Wake } from './wake.js';
@@ -144,9 +144,4 @@ export class Loop<K extends KindName> {
     if (this.#failures > 0) return backOffMs(this.#timings.backOff, this.#failures, random.next());
     return Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
   }
-}
-
-/** The 1st, 2nd, 4th, 8th... failure in a row: a log line each would fill the disk, none would hide the trouble. */
-function isWorthSaying(failures: number): boolean {
-  return (failures & (failures - 1)) === 0;
 }

@@ -6,7 +6,7 @@ import type { StoreView } from '../model/store-view.js';
 import type { Clock, Log, Random, Store, StoreEntry, WatchEnd } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { storeReader } from '../wire/flannel-store.js';
-import { type BackOff, backOffMs } from './back-off.js';
+import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { MirroredEntries } from './mirrored-entries.js';
 
 export interface StoreMirrorDependencies {
@@ -173,9 +173,4 @@ function watchError(end: WatchEnd): Error {
     case 'no answer':
       return new Error('The watch got no answer');
   }
-}
-
-/** The 1st, 2nd, 4th, 8th... failure in a row: a line each would fill the disk, none would hide the trouble. */
-function isWorthSaying(failures: number): boolean {
-  return (failures & (failures - 1)) === 0;
 }
