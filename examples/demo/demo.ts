@@ -68,5 +68,7 @@ if (process.argv.includes(KEEPER)) {
   // The kernel ends whatever is left of the scene with this process, so there is nothing else to undo.
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
+  // Whoever read along has left, for example `head`.
+  process.stdout.once('error', () => process.exit(1));
   process.exitCode = await play(async () => {});
 }

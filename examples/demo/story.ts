@@ -1,5 +1,4 @@
 /** The demo, chapter by chapter. Each shows the world as an operator would look at it, and expects something of it. */
-import { readFile } from 'node:fs/promises';
 import type { Container } from '../../test/lab/docker-bridge.js';
 import { eventually } from '../../test/lab/eventually.js';
 import type { Narrator } from './narrator.js';
@@ -10,7 +9,7 @@ const HEAL_MS = 5000;
 const CAPTURE_MS = 10_000;
 
 export async function tellStory(narrator: Narrator, scene: Scene): Promise<void> {
-  await theFile(narrator);
+  await theFile(narrator, scene.host1);
   await theLeases(narrator, scene);
   await theFiles(narrator, scene.host1);
   await theKernel(narrator, scene.host1);
@@ -23,11 +22,16 @@ export async function tellStory(narrator: Narrator, scene: Scene): Promise<void>
   await theStatus(narrator, scene.host1);
 }
 
-async function theFile(narrator: Narrator): Promise<void> {
+async function theFile(narrator: Narrator, { host }: Member): Promise<void> {
   narrator.chapter('One file, the same on all three hosts');
-  narrator.show('host1', 'cat flannelette.yaml', await readFile(CONFIG_FILE, 'utf8'));
+  const withoutComments = ['grep', '-vE', '^ *(#|$)', CONFIG_FILE];
+  narrator.show(
+    host.name,
+    "grep -vE '^ *(#|$)' examples/flannelette.yaml",
+    await host.output(withoutComments),
+  );
   narrator.say(
-    '\nOn each host `flannelette run -f flannelette.yaml` has been started, and has said that it is ready.',
+    '\nOn each host `flannelette run -f examples/flannelette.yaml` runs, and has said that it is ready.',
   );
 }
 
@@ -130,7 +134,7 @@ async function noCentre(narrator: Narrator, c: Container, d: Container): Promise
 async function inSync(narrator: Narrator, member: Member): Promise<void> {
   narrator.chapter('Nothing left to do');
   const { code, stdout } = await command(member, 'diff');
-  narrator.show(member.host.name, 'flannelette diff -f flannelette.yaml', stdout);
+  narrator.show(member.host.name, 'flannelette diff -f examples/flannelette.yaml', stdout);
   narrator.expect(`file and host agree: exit code ${code}`, code === 0);
 }
 
@@ -142,7 +146,7 @@ async function drift(narrator: Narrator, member: Member, a: Container, c: Contai
   const remove = ['ip', 'route', 'delete', '4.0.0.0/16', 'dev', 'flannel0'];
   narrator.show(host.name, `kill -STOP ${daemon.pid}; ${remove.join(' ')}`, await host.output(remove));
   const { code, stdout } = await command(member, 'diff');
-  narrator.show(host.name, 'flannelette diff -f flannelette.yaml', stdout);
+  narrator.show(host.name, 'flannelette diff -f examples/flannelette.yaml', stdout);
   narrator.expect(
     `diff shows what is missing: exit code ${code}`,
     code === 1 && /route:.*4\.0\.0\.0\/16/.test(stdout),
@@ -164,7 +168,7 @@ async function drift(narrator: Narrator, member: Member, a: Container, c: Contai
 async function theStatus(narrator: Narrator, member: Member): Promise<void> {
   narrator.chapter('What the daemon says of itself');
   const { code, stdout } = await command(member, 'status');
-  narrator.show(member.host.name, 'flannelette status -f flannelette.yaml', stdout);
+  narrator.show(member.host.name, 'flannelette status -f examples/flannelette.yaml', stdout);
   narrator.expect(`ready: exit code ${code}`, code === 0);
 }
 
