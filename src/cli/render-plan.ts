@@ -1,11 +1,12 @@
 /** Plans as text and as data. Pure. */
-import { KINDS, type KindName, type Plans } from '../model/objects.js';
+import { KINDS, type KindName, type PlannedAction, type Plans } from '../model/objects.js';
 import type { Action, ForeignConflict } from '../model/plan.js';
+import { stateSummary } from './render-state.js';
 
 export interface PlanDocument {
   readonly apiVersion: 'flannelette/v1';
   readonly kind: 'Plan';
-  readonly actions: readonly (Action & { readonly kind: KindName })[];
+  readonly actions: readonly PlannedAction[];
   readonly foreign: readonly (ForeignConflict & { readonly kind: KindName })[];
   readonly summary: {
     readonly create: number;
@@ -56,30 +57,15 @@ export function planText({ actions, foreign, summary }: PlanDocument): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function actionLine({ verb, key, reason, interrupts, after }: Action, width = 0): string {
-  const detail = verb === 'create' ? stateText(after) : '';
+export type PlannedAction = PlanDocument['actions'][number];
+
+export function actionLine({ kind, verb, key, reason, interrupts, after }: PlannedAction, width = 0): string {
+  // A plan's state is always of the action's own kind; the pair cannot be told to the compiler.
+  const detail = verb === 'create' ? stateSummary(kind, after as never) : '';
   const what = detail === '' ? reason : `${reason} (${detail})`;
   return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}`;
 }
 
 export function summaryLine(summary: PlanDocument['summary']): string {
   return `Plan: ${summary.create} to create, ${summary.update} to update, ${summary.delete} to delete, ${summary.foreign} foreign left alone`;
-}
-
-const LONGEST_VALUE = 120;
-
-/** The fields of a state in one line: `mtu 1472, up, alias flannelette flannel0`. */
-function stateText(state: unknown): string {
-  if (typeof state !== 'object' || state === null) return '';
-  return Object.entries(state)
-    .flatMap(([field, value]) => fieldText(field, value))
-    .join(', ');
-}
-
-function fieldText(field: string, value: unknown): string[] {
-  if (value === undefined || value === false || value === '' || value === 0) return [];
-  if (value === true) return [field];
-  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value);
-  const oneLine = text.trimEnd().replaceAll('\n', ' ');
-  return [`${field} ${oneLine.length > LONGEST_VALUE ? `${oneLine.slice(0, LONGEST_VALUE)}…` : oneLine}`];
 }

@@ -7,7 +7,7 @@ import type { SourceCheck } from './config.js';
 import type { Desired, Observed } from './diff.js';
 import type { LeaseAttributes, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
-import type { Plan } from './plan.js';
+import type { Action, Plan } from './plan.js';
 
 /** A network device. `alias` is our mark: `flannelette <instance>`. */
 export interface LinkState {
@@ -148,4 +148,7 @@ export const KINDS = [
 
 export type DesiredObjects = { readonly [K in KindName]: readonly Desired<StateOf[K]>[] };
 export type ObservedObjects = { readonly [K in KindName]: readonly Observed<StateOf[K]>[] };
+/** An action with the kind of its object. */
+export type PlannedAction = Action & { readonly kind: KindName };
+
 export type Plans = { readonly [K in KindName]?: Plan<StateOf[K]> };

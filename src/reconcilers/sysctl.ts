@@ -14,7 +14,10 @@ export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler
   return {
     name: 'sysctl',
     async observe(desired) {
-      const read = desired.map(async ({ state: { name } }) => ({ name, value: await sysctls.read(name) }));
+      const read = desired.map(async ({ state: { name } }) => ({
+        name,
+        value: await currentValue(sysctls, name),
+      }));
       return (await Promise.all(read)).flatMap(({ name, value }) =>
         value === undefined ? [] : [{ key: sysctlKey(name), state: { name, value }, ours: true }],
       );
@@ -27,4 +30,10 @@ export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler
     // The kernel announces no change of a setting; those of a new device come with it. The timer does the rest.
     watch: (wake, signal) => netlink.watch(['link'], wake, signal),
   };
+}
+
+/** A device that is not there yet begins with the defaults of its kind (Documentation/networking/ip-sysctl.rst, conf/default). */
+async function currentValue(sysctls: Sysctls, name: string): Promise<string | undefined> {
+  const ofNewDevices = name.replace(/^(net\.ipv[46]\.conf)\.[^.]+\./, '$1.default.');
+  return (await sysctls.read(name)) ?? sysctls.read(ofNewDevices);
 }

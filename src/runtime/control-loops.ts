@@ -1,7 +1,7 @@
 /** All loops of the control plane side by side, and what they reported last. */
 import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
-import { KINDS, type KindName } from '../model/objects.js';
-import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
+import { KINDS, type KindName, type PlannedAction } from '../model/objects.js';
+import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
 import type { Clock, Log, Random } from '../ports.js';
 import { Loop, type LoopReport, type LoopTimings } from './loop.js';
@@ -14,7 +14,7 @@ export interface ControlLoopsDependencies {
   /** Called after every report. */
   readonly onReport: () => void;
   /** Called for each action that was tried. */
-  readonly onAction: (action: Action, result: ActionResult) => void;
+  readonly onAction: (action: PlannedAction, result: ActionResult) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

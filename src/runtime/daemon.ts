@@ -4,7 +4,8 @@ import { type DesiredState, isDecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
-import type { Action, ActionResult } from '../model/plan.js';
+import type { PlannedAction } from '../model/objects.js';
+import type { ActionResult } from '../model/plan.js';
 import type { Clock, DataPlane, Log, Random } from '../ports.js';
 import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
@@ -27,7 +28,7 @@ export interface DaemonDependencies {
 }
 
 /** One thing that was tried because somebody asked for it. */
-export type Attempt = { readonly action: Action; readonly result: ActionResult };
+export type Attempt = { readonly action: PlannedAction; readonly result: ActionResult };
 
 const STOP_DATA_PLANE_MS = 500;
 const NEVER = new AbortController().signal;

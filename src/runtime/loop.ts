@@ -4,8 +4,8 @@
  * delays no other.
  */
 import type { Desired } from '../model/diff.js';
-import type { KindName, StateOf } from '../model/objects.js';
-import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
+import type { KindName, PlannedAction, StateOf } from '../model/objects.js';
+import type { ActionResult, ResourceKey } from '../model/plan.js';
 import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
@@ -50,7 +50,7 @@ export interface LoopDependencies<K extends KindName> {
   /** Called after every round with what it saw and the keys others may count on; without those when it saw nothing. */
   readonly onReport: (report: LoopReport, present?: readonly ResourceKey[]) => void;
   /** Called for each action that was tried. */
-  readonly onAction: (action: Action, result: ActionResult) => void;
+  readonly onAction: (action: PlannedAction, result: ActionResult) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -131,7 +131,7 @@ export class Loop<K extends KindName> {
       const action = actions.get(result.key);
       if (action === undefined || result.outcome === 'waiting') continue;
       const { verb, key, reason } = action;
-      onAction(action, result);
+      onAction({ kind, ...action }, result);
       if (result.outcome === 'done') log.info({ kind, verb, key, reason }, 'changed');
       if (result.outcome === 'failed' && isWorthSaying(this.#failures)) {
         log.warn({ kind, verb, key, reason, error: result.error?.message }, 'change failed');

@@ -1,6 +1,13 @@
 /** Planning everything once, and applying until nothing is left: what `diff`, `apply` and `destroy` do. */
 import { isDecided, type Undecided } from '../model/desired.js';
-import { type DesiredObjects, KINDS, type KindName, type Plans, type StateOf } from '../model/objects.js';
+import {
+  type DesiredObjects,
+  KINDS,
+  type KindName,
+  type PlannedAction,
+  type Plans,
+  type StateOf,
+} from '../model/objects.js';
 import type { Action, ActionResult, ForeignConflict, Plan } from '../model/plan.js';
 import { presentKeys } from '../model/status.js';
 import type { Clock } from '../ports.js';
@@ -38,7 +45,7 @@ export interface ConvergeOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Called for each action that was tried. */
-  readonly onAction: (action: Action, result: ActionResult) => void;
+  readonly onAction: (action: PlannedAction, result: ActionResult) => void;
 }
 
 const RETRIES = 3; // A busy device or a lost race is over by then; what is not will not go away by itself.
@@ -107,7 +114,7 @@ async function runKind<K extends KindName>(
   const actions = new Map(planned.actions.map((action) => [action.key, action]));
   for (const result of results) {
     const action = actions.get(result.key);
-    if (action !== undefined && result.outcome !== 'waiting') onAction(action, result);
+    if (action !== undefined && result.outcome !== 'waiting') onAction({ kind, ...action }, result);
     if (result.outcome === 'done') pass.done++;
     if (result.outcome === 'failed') pass.failures.push(result);
   }

@@ -1,4 +1,5 @@
 /** This process: its name, its signals. */
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 /** Of package.json, two directories above the compiled file's own. */
@@ -22,6 +23,8 @@ export function stderrText(text: string): void {
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once, as it would without us. */
 export function terminationSignal(): AbortSignal {
   const controller = new AbortController();
+  // Every watch and every wait of the daemon hangs on this one; they are not a leak.
+  setMaxListeners(0, controller.signal);
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => controller.abort(new Error(`Received ${name}`)));
   }

@@ -1,7 +1,7 @@
 /** `apply`: plan, do, verify, once. Where a daemon runs, it is the one that does it. */
 import type { Config } from '../../model/config.js';
 import { type DesiredState, isDecided, type Undecided } from '../../model/desired.js';
-import type { Action } from '../../model/plan.js';
+import type { PlannedAction } from '../../model/objects.js';
 import { StoreUnavailableError } from '../../ports.js';
 import { type Convergence, converge } from '../../runtime/one-shot.js';
 import { configArgument, socketPath } from '../config-argument.js';
@@ -21,7 +21,7 @@ export interface ApplyDocument {
   readonly kind: 'ApplyResult';
   readonly outcome: string;
   readonly message: string;
-  readonly actions: readonly (Action & { readonly outcome: string; readonly error?: string })[];
+  readonly actions: readonly (PlannedAction & { readonly outcome: string; readonly error?: string })[];
 }
 
 export async function apply(context: CommandContext, path: string, options: ApplyOptions): Promise<ExitCode> {

@@ -1,0 +1,28 @@
+/** What a plan says of an object's state in a few words, beyond what its key says already. Pure. */
+import type { KindName, StateOf } from '../model/objects.js';
+
+const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
+  'network-config': (state) => {
+    if ('invalid' in state) return '';
+    const { ipv4, ipv6, backend } = state.config;
+    const families = [ipv4, ipv6].flatMap((family) =>
+      family ? [`${family.cidr} in /${family.subnetLength}s`] : [],
+    );
+    return [...families, `backend ${backend.type}`].join(', ');
+  },
+  lease: ({ attributes: { publicIps } }) =>
+    `at ${[publicIps.ipv4, publicIps.ipv6].filter((ip) => ip !== undefined).join(', ')}`,
+  link: ({ kind, mtu, multiQueue }) => `${kind}, mtu ${mtu}${multiQueue ? ', multi-queue' : ''}`,
+  sysctl: ({ value }) => value,
+  address: () => '',
+  forwarder: ({ bind }) => `on ${bind.address}:${bind.port}`,
+  peer: ({ publicIp, port }) => `at ${publicIp}:${port}`,
+  route: ({ link, via }) => [via && `via ${via}`, link && `dev ${link}`].filter(Boolean).join(' '),
+  masquerade: ({ rules }) => `${rules.length} rules`,
+  forward: ({ accept }) => `accepts ${accept.join(', ')}`,
+  file: ({ content }) => `${content.trimEnd().split('\n').length} lines`,
+};
+
+export function stateSummary<K extends KindName>(kind: K, state: StateOf[K]): string {
+  return SUMMARIES[kind](state);
+}
