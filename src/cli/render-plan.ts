@@ -57,8 +57,6 @@ export function planText({ actions, foreign, summary }: PlanDocument): string {
   return `${lines.join('\n')}\n`;
 }
 
-export type PlannedAction = PlanDocument['actions'][number];
-
 export function actionLine({ kind, verb, key, reason, interrupts, after }: PlannedAction, width = 0): string {
   // A plan's state is always of the action's own kind; the pair cannot be told to the compiler.
   const detail = verb === 'create' ? stateSummary(kind, after as never) : '';
