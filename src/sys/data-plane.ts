@@ -23,10 +23,14 @@ import { PacketWorker } from './packet-worker.js';
 const TAKEN_RETRY_MS = 1000;
 const TAKEN_EVERY_MS = 20;
 
-interface OpenDevice extends Handle {
+interface WantedDevice {
   /** Tells whether another one is wanted. */
   readonly identity: string;
+  /** Two that claim the same may not be open at once. */
+  readonly claim: string | number;
 }
+
+interface OpenDevice extends Handle, WantedDevice {}
 
 export function createDataPlane(options: { readonly log: Log }): DataPlane {
   return new WorkerDataPlane(options.log);
@@ -99,14 +103,14 @@ class WorkerDataPlane implements DataPlane {
     const worker = this.#runningWorker();
     const opened: Partial<Record<Device, OpenDevice>> = {};
     try {
-      const tunIdentity = `${name} ${multiQueue}`;
-      const socketIdentity = `${bind.address}:${bind.port}`;
-      if (this.#given.tun?.identity !== tunIdentity) {
-        opened.tun = await this.#opened('tun', tunIdentity, () => openTun(name, multiQueue), signal);
+      const tun = { identity: `${name} ${multiQueue}`, claim: name };
+      if (this.#given.tun?.identity !== tun.identity) {
+        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue), signal);
       }
-      if (this.#given.socket?.identity !== socketIdentity) {
+      const socket = { identity: `${bind.address}:${bind.port}`, claim: bind.port };
+      if (this.#given.socket?.identity !== socket.identity) {
         const open = () => openUdpSocket(bind.address, bind.port);
-        opened.socket = await this.#opened('socket', socketIdentity, open, signal);
+        opened.socket = await this.#opened('socket', socket, open, signal);
       }
       if (this.#worker !== worker) throw loopHasEnded();
     } catch (error) {
@@ -127,15 +131,15 @@ class WorkerDataPlane implements DataPlane {
     }
   }
 
-  /** A new device. When it is taken the holder may be ourselves, so ours is let go of; then it is tried for a while. */
+  /** A new device. When it is taken, ours is let go of if that may be why; then it is tried for a while. */
   async #opened(
     device: Device,
-    identity: string,
+    wanted: WantedDevice,
     open: () => number,
     signal: AbortSignal,
   ): Promise<OpenDevice> {
     const once = (): OpenDevice => {
-      const opened = { fd: open(), generation: ++this.#lastGeneration, identity };
+      const opened = { fd: open(), generation: ++this.#lastGeneration, ...wanted };
       this.#open.add(opened);
       return opened;
     };
@@ -144,7 +148,7 @@ class WorkerDataPlane implements DataPlane {
     } catch (error) {
       if (!isTaken(error)) throw error;
     }
-    await this.#release(device, signal);
+    if (this.#given[device]?.claim === wanted.claim) await this.#release(device, signal);
     for (let triedMs = 0; triedMs < TAKEN_RETRY_MS; triedMs += TAKEN_EVERY_MS) {
       await sleep(TAKEN_EVERY_MS, undefined, { signal });
       try {

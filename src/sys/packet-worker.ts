@@ -56,7 +56,6 @@ export class PacketWorker {
       eventFd: this.#eventFd,
     };
     this.#worker = new Worker(WORKER, { workerData, name: 'packet-loop' });
-    this.#worker.unref();
     this.#worker.on('message', (report: Report) => this.#onReport(report));
     this.#worker.on('error', (error) => {
       this.#failure ??= error;
@@ -67,6 +66,8 @@ export class PacketWorker {
         resolve();
       });
     });
+    // After the listeners: listening for messages makes the process wait for the worker again.
+    this.#worker.unref();
     process.on('exit', this.#stopNow);
   }
 

@@ -3,6 +3,7 @@
  * misbehaves on request. Started by data-plane-remote.ts inside a host of the lab.
  */
 
+import type { PeerState } from '../../src/model/objects.js';
 import type { DataPlane, Log } from '../../src/ports.js';
 import { createDataPlane } from '../../src/sys/data-plane.js';
 
@@ -10,6 +11,8 @@ export type Call =
   | { readonly call: 'configure'; readonly state: Parameters<DataPlane['configure']>[0] }
   | { readonly call: 'updatePeers'; readonly change: Parameters<DataPlane['updatePeers']>[0] }
   | { readonly call: 'shutDown' | 'forwarder' | 'peers' | 'counters' | 'wakes' | 'cpuMs' | 'log' }
+  /** Moves one peer to and fro; the answer is how long each change took to be in force, milliseconds. */
+  | { readonly call: 'timeChanges'; readonly peer: PeerState; readonly count: number }
   /** Keeps the main thread busy; the answer comes at once. */
   | { readonly call: 'stall'; readonly ms: number }
   | { readonly call: 'die'; readonly how: 'exit' | 'throw' | 'reject' | 'run out' };
@@ -55,6 +58,8 @@ async function obey(call: Call): Promise<unknown> {
       return (process.cpuUsage().user + process.cpuUsage().system) / 1000;
     case 'log':
       return lines;
+    case 'timeChanges':
+      return timeChanges(call.peer, call.count, signal);
     case 'stall':
       setImmediate(() => {
         const end = performance.now() + call.ms;
@@ -65,6 +70,16 @@ async function obey(call: Call): Promise<unknown> {
       setImmediate(() => die(call.how));
       return;
   }
+}
+
+async function timeChanges(peer: PeerState, count: number, signal: AbortSignal): Promise<number[]> {
+  const times: number[] = [];
+  for (let change = 0; change < count; change++) {
+    const start = performance.now();
+    await dataPlane.updatePeers({ set: [{ ...peer, port: peer.port + (change % 2) }], remove: [] }, signal);
+    times.push(performance.now() - start);
+  }
+  return times;
 }
 
 function die(how: Extract<Call, { call: 'die' }>['how']): void {

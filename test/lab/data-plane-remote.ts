@@ -13,7 +13,6 @@ const PROGRAM = fileURLToPath(new URL('./data-plane-node.js', import.meta.url));
 export class RemoteDataPlane {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
-  /** The exit code and how long it took since `die` or `signal`. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   #lastId = 0;
 
@@ -73,6 +72,11 @@ export class RemoteDataPlane {
 
   log(): Promise<readonly string[]> {
     return this.#call({ call: 'log' });
+  }
+
+  /** Milliseconds until each of `count` changes of this peer was in force, as its own process measures them. */
+  timeChanges(peer: PeerState, count: number): Promise<readonly number[]> {
+    return this.#call({ call: 'timeChanges', peer, count });
   }
 
   stall(ms: number): Promise<void> {
