@@ -123,7 +123,7 @@ function secondsOf(text: string): number | undefined {
 }
 
 export function absolutePath() {
-  const want = 'must be an absolute path such as /run/flannel/subnet.env';
+  const want = 'must be an absolute path of a file or directory, beginning with /';
   return parsed<string>(want, (text) => {
     // The last part names something: "/run/" or "/run/.." would be a directory in place of a file.
     const named = /^(?:\/+[^/]+)+$/.test(text) && !/\/\.{1,2}$/.test(text);
@@ -150,7 +150,10 @@ export function endpoint() {
   const want = 'must be a URL such as http://10.8.64.10:2379';
   return parsed<string>(want, (text) => {
     const [, scheme, rest = ''] = /^(https?):\/\/([^\s/]*)\/?$/.exec(text) ?? [];
-    if (scheme === undefined) return { refused: want };
+    if (scheme === undefined) {
+      const isBare = /^[^\s/:@]+:\d{1,5}$/.test(text);
+      return isBare ? { refused: want, hint: `did you mean http://${text}?` } : { refused: want };
+    }
     if (rest.includes('@')) {
       return { refused: 'must not hold a password: it goes into the file that passwordFile names' };
     }

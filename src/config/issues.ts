@@ -2,8 +2,8 @@
 import type { z } from 'zod';
 import { inWords } from './fields.js';
 import { type Mistake, notAllowed, pathText, shortText } from './mistake.js';
+import type { Path } from './outline.js';
 import { knownKeys, nearestKey, nearestValue, otherPlaceOf } from './suggestion.js';
-import type { Path } from './yaml.js';
 
 type Issue = z.core.$ZodIssue;
 

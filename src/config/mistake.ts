@@ -1,6 +1,6 @@
 /** A mistake before its place in the text is known, and how a value is shown in one. */
 import { SECRET_KEY } from '../model/config-error.js';
-import type { Path } from './yaml.js';
+import type { Path } from './outline.js';
 
 export interface Mistake {
   readonly path: Path;

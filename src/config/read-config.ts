@@ -5,10 +5,11 @@ import type { ConfigError } from '../model/config-error.js';
 import { configOf } from './config-of.js';
 import { MOST_REPORTED, mistakesOf, valueAt } from './issues.js';
 import { type Mistake, pathText } from './mistake.js';
+import type { Path } from './outline.js';
 import { type RuleMistake, ruleMistakes } from './rules.js';
 import { configSchema, type FileValues } from './schema.js';
 import { fieldAt, nearestKey } from './suggestion.js';
-import { type Path, readYaml, type YamlDocument } from './yaml.js';
+import { readYaml, type YamlDocument } from './yaml.js';
 
 /** `file` is only named, never opened. Never throws; errors come in the order of the text, a hundred at most, and hold no secret. */
 export function readConfig(

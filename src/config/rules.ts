@@ -4,8 +4,8 @@ import type { FamilyNetwork } from '../model/network.js';
 import { familyNetwork, subnetMisfit } from '../model/network-rules.js';
 import { inWords } from './fields.js';
 import { type Mistake, notAllowed } from './mistake.js';
+import type { Path } from './outline.js';
 import { type FileValues, INTERFACE_KEYS } from './schema.js';
-import type { Path } from './yaml.js';
 
 /** A mistake between fields. It is not said when one of those it `reads` is wrong by itself. */
 export interface RuleMistake extends Mistake {
@@ -21,7 +21,7 @@ export function ruleMistakes(values: FileValues, isWritten: (path: Path) => bool
     ...storeMistakes(values, isWritten),
     ...etcdMistakes(values),
     ...staticMistakes(values),
-    ...filesMistakes(values),
+    ...filesMistakes(values, isWritten),
   ];
 }
 
@@ -81,7 +81,7 @@ function hostMistakes(values: FileValues): RuleMistake[] {
 }
 
 function misplaced(path: Path, subnet: Prefix, misfit: string): Mistake {
-  return notAllowed(path, subnet, `must be a subnet of the network, but is ${misfit}`);
+  return { path, at: 'value', value: subnet, message: `"${subnet}" is no subnet of the network: ${misfit}` };
 }
 
 function storeMistakes(
@@ -202,12 +202,13 @@ function overlapping(prefixes: readonly Prefix[]): readonly (readonly [number, n
   return found;
 }
 
-function filesMistakes({ files }: FileValues): RuleMistake[] {
+function filesMistakes({ files }: FileValues, isWritten: (path: Path) => boolean): RuleMistake[] {
   if (files.subnetEnv !== files.dockerOptions) return [];
-  const [path, other] = [
-    ['files', 'dockerOptions'],
+  const [subnetEnv, dockerOptions] = [
     ['files', 'subnetEnv'],
+    ['files', 'dockerOptions'],
   ];
-  const message = 'must be another file than files.subnetEnv';
-  return [{ path, at: 'value', value: files.dockerOptions, message, reads: [path, other] }];
+  const [path, other] = isWritten(dockerOptions) ? [dockerOptions, subnetEnv] : [subnetEnv, dockerOptions];
+  const allowed = `must be another file than ${other.join('.')}`;
+  return [{ ...notAllowed(path, files.subnetEnv, allowed), reads: [path, other] }];
 }

@@ -1,8 +1,8 @@
 /** What somebody may have meant: the nearest known key, or the same value written another way. */
 import { z } from 'zod';
 import { shortText } from './mistake.js';
+import type { Path } from './outline.js';
 import { configSchema } from './schema.js';
-import type { Path } from './yaml.js';
 
 /** The schema of what stands at `path`; undefined for a key that is not known. */
 export function fieldAt(path: Path): z.core.$ZodType | undefined {
