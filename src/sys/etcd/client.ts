@@ -53,7 +53,12 @@ export async function openClient(
     ...(credentials && { credentials }),
     ...(auth && { auth }),
   };
-  return new Etcd3(options);
+  try {
+    return new Etcd3(options);
+  } catch (cause) {
+    if (credentials === undefined) throw cause;
+    throw new Error(`store.tls: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** etcd's client port where none is given: gRPC would take 80 or 443. */
@@ -64,19 +69,32 @@ function withPort(endpoint: string): string {
 
 async function login({ username, passwordFile }: EtcdStoreSection, readSecret: ReadSecret) {
   if (username === undefined) return undefined;
-  const text = passwordFile === undefined ? '' : (await readSecret(passwordFile)).toString('utf8');
+  const file = await secretFile('passwordFile', passwordFile, readSecret);
+  const text = file?.toString('utf8') ?? '';
   return { username, password: text.replace(/\r?\n$/, '') };
 }
 
 /** Undefined without files: then the system's certificate authorities are trusted. */
 async function tlsFiles({ tls }: EtcdStoreSection, readSecret: ReadSecret): Promise<IOptions['credentials']> {
   if (tls === undefined) return undefined;
-  const read = (path: string | undefined) => (path === undefined ? undefined : readSecret(path));
-  const [ca, privateKey, certChain] = await Promise.all([tls.caFile, tls.keyFile, tls.certFile].map(read));
+  const [ca, privateKey, certChain] = await Promise.all([
+    secretFile('tls.caFile', tls.caFile, readSecret),
+    secretFile('tls.keyFile', tls.keyFile, readSecret),
+    secretFile('tls.certFile', tls.certFile, readSecret),
+  ]);
   return {
     // etcd3's type demands it; gRPC takes undefined for the system's authorities.
     rootCertificate: ca as Buffer,
     ...(privateKey && { privateKey }),
     ...(certChain && { certChain }),
   };
+}
+
+async function secretFile(setting: string, path: string | undefined, readSecret: ReadSecret) {
+  if (path === undefined) return undefined;
+  try {
+    return await readSecret(path);
+  } catch (cause) {
+    throw new Error(`store.${setting}: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -38,13 +38,19 @@ const UNAVAILABLE = 14;
 function grpcStatus(error: unknown): { readonly code?: number; readonly details: string } {
   const message = error instanceof Error ? error.message : String(error);
   const match = /^(\d+) [A-Z_]+: (.*)$/s.exec(message);
-  return match === null ? { details: message } : { code: Number(match[1]), details: match[2] ?? '' };
+  if (match === null) return { details: message };
+  // What grpc-js says around the cause when it could not connect.
+  const details = (match[2] ?? '')
+    .replace(/^No connection established\. Last error: (Error: |Error )?/, '')
+    .replace(/\.? Resolution note: .*$/s, '');
+  return { code: Number(match[1]), details };
 }
 
 const CAUSES: readonly (readonly [pattern: RegExp, cause: string])[] = [
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'the host name does not resolve'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
+  [/Connection dropped|ECONNRESET|socket hang up/, 'the connection was lost'],
   [/authentication failed, invalid user ID or password/, 'the user or the password is wrong'],
   [/authentication is not enabled/, 'it has authentication switched off, leave the user out'],
   [/user name is empty/, 'it wants a user and a password'],

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { StoreEvent } from '../../src/ports.js';
+import { createEtcdStore } from '../../src/sys/etcd-store.js';
+import { type EtcdServer, withEtcd } from '../lab/etcd.js';
+import { eventually } from '../lab/eventually.js';
+
+const NEVER = new AbortController().signal;
+const PREFIX = '/coreos.com/network';
+const PUT = { key: 'subnets/10.5.1.0-24', value: '{}', expected: 0n, lease: '0' };
+
+/** etcd with authentication on; `host` may do everything below the prefix and nothing else. */
+async function withUsers(
+  body: (world: {
+    readonly etcd: EtcdServer;
+    readonly passwordFile: string;
+    asRoot(...args: readonly string[]): Promise<string>;
+    storeAs(username: string | undefined): ReturnType<typeof createEtcdStore>;
+  }) => Promise<void>,
+): Promise<void> {
+  await withEtcd(async (etcd) => {
+    await etcd.ctl('user', 'add', 'root:rootpw');
+    await etcd.ctl('user', 'grant-role', 'root', 'root');
+    await etcd.ctl('role', 'add', 'network');
+    await etcd.ctl('role', 'grant-permission', 'network', '--prefix=true', 'readwrite', `${PREFIX}/`);
+    await etcd.ctl('user', 'add', 'host:first');
+    await etcd.ctl('user', 'grant-role', 'host', 'network');
+    await etcd.ctl('auth', 'enable');
+    const directory = await mkdtemp(join(tmpdir(), 'flannelette-login-'));
+    const passwordFile = join(directory, 'password');
+    await writeFile(passwordFile, 'first\n', { mode: 0o600 });
+    try {
+      await body({
+        etcd,
+        passwordFile,
+        asRoot: (...args) => etcd.ctl('--user', 'root:rootpw', ...args),
+        storeAs: (username) =>
+          createEtcdStore({
+            type: 'etcd',
+            endpoints: [etcd.endpoint],
+            prefix: PREFIX,
+            leaseTtlSeconds: 86_400,
+            ...(username !== undefined && { username, passwordFile }),
+          }),
+      });
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+}
+
+test('reads, writes, watches and leases as the user in the file', async () => {
+  await withUsers(async ({ storeAs, asRoot }) => {
+    const store = storeAs('host');
+    const lease = await store.grantLease(60, NEVER);
+    assert.equal(await store.compareAndPut({ ...PUT, lease }, NEVER), true);
+    assert.equal((await store.snapshot(NEVER)).entries.length, 1);
+    assert.equal(await store.keepAlive(lease, NEVER), 60);
+    const seen: StoreEvent[] = [];
+    const stop = new AbortController();
+    const ended = store.watch(1n, (events) => seen.push(...events), stop.signal);
+    await asRoot('put', `${PREFIX}/config`, '{}');
+    await eventually('both are told', 5_000, () => assert.equal(seen.length, 2));
+    stop.abort();
+    await ended;
+    await store.revokeLease(lease, NEVER);
+    store.close();
+  });
+});
+
+test('a wrong or missing password is named, without the password', async () => {
+  await withUsers(async ({ storeAs, passwordFile, etcd }) => {
+    await writeFile(passwordFile, 'not-the-password');
+    const store = storeAs('host');
+    await assert.rejects(store.snapshot(NEVER), (error: Error) => {
+      assert.equal(
+        error.message,
+        `Cannot read the network (etcd ${etcd.endpoint}): the user or the password is wrong`,
+      );
+      assert.ok(!JSON.stringify([error, store.description]).includes('not-the-password'));
+      return true;
+    });
+    await rm(passwordFile);
+    await assert.rejects(store.snapshot(NEVER), (error: Error) => error.message.includes(passwordFile));
+    store.close();
+    const nobody = storeAs(undefined);
+    await assert.rejects(nobody.snapshot(NEVER), /it wants a user and a password$/);
+    const watch = await nobody.watch(1n, () => {}, NEVER);
+    assert.equal(watch.why, 'failed');
+    nobody.close();
+  });
+});
+
+test('a changed password is picked up from the file', async () => {
+  await withUsers(async ({ storeAs, asRoot, passwordFile }) => {
+    const store = storeAs('host');
+    await store.snapshot(NEVER);
+    const { endpoint } = { endpoint: store.description };
+    assert.ok(!endpoint.includes('first'));
+    await asRoot('user', 'delete', 'host');
+    await assert.rejects(store.snapshot(NEVER), { name: 'StoreUnavailableError' });
+    await asRoot('user', 'add', 'host:second');
+    await asRoot('user', 'grant-role', 'host', 'network');
+    await writeFile(passwordFile, 'second\n');
+    await eventually('the new password is used', 5_000, () => store.snapshot(NEVER));
+    assert.equal(await store.compareAndPut(PUT, NEVER), true);
+    store.close();
+  });
+});
+
+test('a restarted etcd, which forgot its tokens, is logged in to again', async () => {
+  await withUsers(async ({ storeAs, etcd }) => {
+    const store = storeAs('host');
+    await store.compareAndPut(PUT, NEVER);
+    await etcd.kill();
+    await etcd.start();
+    await eventually('reads work again', 5_000, () => store.snapshot(NEVER));
+    const watching = new AbortController();
+    const seen: StoreEvent[] = [];
+    const ended = store.watch(1n, (events) => seen.push(...events), watching.signal);
+    await eventually('the watch works again', 5_000, () => assert.equal(seen.length, 1));
+    watching.abort();
+    await ended;
+    store.close();
+  });
+});
+
+test('a user without the right to a key is told so, and stays connected', async () => {
+  await withUsers(async ({ etcd, passwordFile }) => {
+    const store = createEtcdStore({
+      type: 'etcd',
+      endpoints: [etcd.endpoint],
+      prefix: '/somebody/else',
+      leaseTtlSeconds: 60,
+      username: 'host',
+      passwordFile,
+    });
+    await assert.rejects(store.snapshot(NEVER), /permission denied for this user$/);
+    const watch = await store.watch(1n, () => {}, NEVER);
+    assert.ok(watch.why === 'failed' && /permission denied/.test(watch.error.message), JSON.stringify(watch));
+    store.close();
+  });
+});
+
+test('an etcd without authentication says that the user is to be left out', async () => {
+  await withEtcd(async (etcd) => {
+    const store = createEtcdStore(
+      {
+        type: 'etcd',
+        endpoints: [etcd.endpoint],
+        prefix: PREFIX,
+        leaseTtlSeconds: 60,
+        username: 'host',
+        passwordFile: '/x',
+      },
+      { readSecret: async () => Buffer.from('secret') },
+    );
+    await assert.rejects(store.snapshot(NEVER), /it has authentication switched off, leave the user out$/);
+    store.close();
+  });
+});
