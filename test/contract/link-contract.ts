@@ -185,6 +185,20 @@ export function linkContract(implementation: string, withKernel: WithKernel): vo
       assert.deepEqual(await routeLines(world), [CONNECTED]);
     });
 
+    test('loses all IPv4 routes of a link with its last IPv4 address', async (world) => {
+      await givenHost(world);
+      await given(
+        world,
+        addAddress('flannel0', '10.1.40.0/32'),
+        addAddress('flannel0', '10.1.41.0/32'),
+        { op: 'add-route', route: route('10.1.0.0/16', { link: 'flannel0' }) },
+        deleteAddress('flannel0', '10.1.40.0/32'),
+      );
+      assert.deepEqual(await routeLines(world), ['route 10.1.0.0/16 dev flannel0 proto 77', CONNECTED]);
+      await given(world, deleteAddress('flannel0', '10.1.41.0/32'));
+      assert.deepEqual(await routeLines(world), [CONNECTED]);
+    });
+
     test('makes and removes the route to the address’s network', async (world) => {
       await givenHost(world);
       assert.deepEqual(await routeLines(world), [CONNECTED]);

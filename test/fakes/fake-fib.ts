@@ -60,6 +60,7 @@ export class FakeFib {
   remove(spec: NetlinkRouteSpec): void {
     const { destination, tos, metric, protocol, link, via } = spec;
     const table = spec.table || TABLE.main;
+    refuseEcn(spec);
     const candidates = this.#routes.filter(
       (route) =>
         route.destination === destination &&
@@ -106,8 +107,8 @@ export class FakeFib {
 
   /** The link that the next hop is on, after the checks of fib_create_info. */
   #ipv4Hop(spec: NetlinkRouteSpec): string {
-    const { tos, scope, via, link, onlink } = spec;
-    if ((tos & 3) !== 0) throw new Refusal('EINVAL', 'Invalid dsfield (tos): ECN bits must be 0');
+    const { scope, via, link, onlink } = spec;
+    refuseEcn(spec);
     if (scope === 'nowhere') throw new Refusal('EINVAL', 'Invalid scope');
     if (scope === 'host') {
       if (via !== undefined) throw new Refusal('EINVAL', 'Route with host scope can not have a gateway');
@@ -126,7 +127,7 @@ export class FakeFib {
     if (scope === 'link') throw new Refusal('EINVAL', 'Nexthop has invalid scope');
     if (link === undefined) throw new Refusal('ENODEV', 'Nexthop device required for onlink');
     this.#upLink(link, 'Nexthop device is not up');
-    const local = this.#find(via, [TABLE.local], { link });
+    const local = this.#find(via, [TABLE.local]);
     if (local !== undefined) throw new Refusal('EINVAL', 'Nexthop has invalid gateway');
     return link;
   }
@@ -185,6 +186,12 @@ export class FakeFib {
       if (best !== undefined && best.type !== 'other') return best;
     }
     return undefined;
+  }
+}
+
+function refuseEcn({ destination, tos }: NetlinkRouteSpec): void {
+  if (familyOf(destination) === 'ipv4' && (tos & 3) !== 0) {
+    throw new Refusal('EINVAL', 'Invalid dsfield (tos): ECN bits must be 0');
   }
 }
 

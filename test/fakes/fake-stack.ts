@@ -108,6 +108,11 @@ export class FakeStack {
   #deleteAddress(link: string, address: Address, length: number): void {
     const gone = this.links.removeAddress(link, address, length);
     for (const held of gone) this.#disconnect(held);
+    const isLast =
+      familyOf(address) === 'ipv4' &&
+      !this.links.addresses().some((other) => other.link === link && familyOf(other.address) === 'ipv4');
+    // A link without an IPv4 address is out of IPv4: its routes go, again silently (fib_inetaddr_event).
+    if (isLast) this.fib.drop((route) => route.link === link && familyOf(route.destination) === 'ipv4');
     this.#forget(gone);
   }
 
