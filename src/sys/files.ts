@@ -1,7 +1,18 @@
 /** Files on the disk: whole reads, atomic writes. Watching is in file-watch.ts. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { type Files, SystemError } from '../ports.js';
@@ -42,11 +53,13 @@ async function read(path: string): Promise<{ readonly content: string; readonly 
 
 /**
  * A symbolic link at `path` is replaced, not followed: what it points to stays as it is. Links among the
- * directories are followed, as /var/run is one to /run.
+ * directories are followed, as /var/run is one to /run. Rejects with EINVAL rather than put a file in the
+ * place of a device, a pipe or a socket, or of a link to one.
  */
 async function write(path: string, content: string, mode: number): Promise<void> {
   const directory = dirname(path);
   try {
+    await refuseDevice(path);
     await makeDirectories(directory);
     await removeAbandoned(path);
     await replace(path, content, mode);
@@ -77,6 +90,13 @@ async function wholeText(file: FileHandle, path: string): Promise<string> {
     }
     chunks.push(buffer.subarray(0, bytesRead));
   }
+}
+
+/** Renaming a file onto /dev/null or /dev/stdout would break the host. */
+async function refuseDevice(path: string): Promise<void> {
+  const status = await stat(path).catch(() => undefined);
+  if (status === undefined || status.isFile() || status.isDirectory()) return;
+  throw new SystemError(`Cannot write ${path}: not a regular file (EINVAL)`, 'EINVAL');
 }
 
 /** Makes what is missing, readable for everybody whatever the umask is: Docker looks inside. */

@@ -27,7 +27,10 @@ async function dieAt(step: number): Promise<void> {
   const prototype = Object.getPrototypeOf(handle) as Record<string, Method>;
   await handle.close();
   const targets: readonly [Record<string, Method>, readonly string[]][] = [
-    [fs as unknown as Record<string, Method>, ['chmod', 'lstat', 'mkdir', 'open', 'readdir', 'rename', 'rm']],
+    [
+      fs as unknown as Record<string, Method>,
+      ['chmod', 'lstat', 'mkdir', 'open', 'readdir', 'rename', 'rm', 'stat'],
+    ],
     [prototype, ['chmod', 'sync', 'writeFile']],
   ];
   for (const [target, names] of targets) {

@@ -101,10 +101,18 @@ describe('a file on the disk', () => {
       ]);
     }));
 
-  it('is not waited for when it is a FIFO', () =>
+  it('is neither waited for nor replaced when it is a FIFO or a device', () =>
     withDirectory(async ({ files, root }) => {
       await run('mkfifo', [`${root}/fifo`]);
-      await assert.rejects(files.read(`${root}/fifo`), { code: 'EINVAL' });
+      symlinkSync('fifo', `${root}/link`);
+      symlinkSync('/dev/null', `${root}/null`);
+      for (const name of ['fifo', 'link', 'null']) {
+        await assert.rejects(files.read(`${root}/${name}`), { code: 'EINVAL' }, name);
+        await assert.rejects(files.write(`${root}/${name}`, 'content', 0o644), { code: 'EINVAL' }, name);
+      }
+      assert.ok(statSync(`${root}/fifo`).isFIFO());
+      assert.equal(readlinkSync(`${root}/null`), '/dev/null');
+      assert.deepEqual(readdirSync(root).sort(), ['fifo', 'link', 'null']);
     }));
 
   it('is read in full when its size says nothing', async () => {
