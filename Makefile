@@ -6,8 +6,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Directories are listed too: their time changes when a file in them goes away.
-sources := $(shell find src test examples -type d -o -name '*.ts')
+# Directories are listed too: their time changes when a file in them goes away. The dots keep the directory
+# test/. apart from the target test.
+sources := $(shell find src/. test/. examples/. -type d -o -name '*.ts')
 
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
