@@ -129,7 +129,8 @@ class EtcdStore implements Store {
           stream.write({ ID: lease });
         });
       } finally {
-        stream.cancel();
+        // Not cancel(): etcd3 takes a cancelled stream for a broken host and drops the connection, the watch with it.
+        stream.end();
       }
     });
   }
