@@ -12,10 +12,11 @@ interface Sleeper {
 
 export class FakeClock implements Clock {
   #nowMs = 0;
+  #wallOffsetMs = BOOTED_AT_MS;
   readonly #sleepers = new Set<Sleeper>();
 
   now(): number {
-    return BOOTED_AT_MS + this.#nowMs;
+    return this.#wallOffsetMs + this.#nowMs;
   }
 
   boottimeMs(): number {
@@ -44,6 +45,11 @@ export class FakeClock implements Clock {
       this.#sleepers.add(sleeper);
       signal.addEventListener('abort', onAbort, { once: true });
     });
+  }
+
+  /** Sets the wall clock on or back; nobody's sleep changes. */
+  jumpWall(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   /** Lets `ms` pass: each sleeper wakes at its own time and acts before the next one does. */
