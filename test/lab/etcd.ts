@@ -1,4 +1,4 @@
-/** A real etcd of one member on loopback, for the length of one test. */
+/** Real etcd on loopback, of one member or several, for the length of one test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,26 +32,59 @@ export async function withEtcd<T>(
   }
 }
 
-/** Reserved, not started: `start` and `kill` may take turns; ports and data stay. */
+/** A cluster of `count` members, all of them serving. */
+export async function withEtcdCluster<T>(
+  count: number,
+  body: (members: readonly EtcdServer[]) => Promise<T>,
+): Promise<T> {
+  const members = await EtcdServer.createCluster(count);
+  try {
+    await Promise.all(members.map((member) => member.start()));
+    return await body(members);
+  } finally {
+    await Promise.all(members.map((member) => member.destroy()));
+  }
+}
+
+/** Created, not started: `start` and `kill` may take turns; ports and data stay. */
 export class EtcdServer {
   readonly endpoint: string;
   readonly port: number;
   readonly #options: EtcdOptions;
   readonly #peerPort: number;
   readonly #dataDirectory: string;
+  readonly #name: string;
+  /** As every member must be told: `lab0=http://127.0.0.1:1,lab1=...`. */
+  #cluster: string;
   #process: LongProcess | undefined;
 
-  private constructor(options: EtcdOptions, dataDirectory: string, ports: readonly [number, number]) {
+  private constructor(
+    options: EtcdOptions,
+    name: string,
+    dataDirectory: string,
+    ports: readonly [number, number],
+  ) {
     this.#options = options;
+    this.#name = name;
     this.#dataDirectory = dataDirectory;
     [this.port, this.#peerPort] = ports;
     this.endpoint = this.#url(this.port, options.tls !== undefined);
+    this.#cluster = `${name}=${this.#url(this.#peerPort, false)}`;
   }
 
-  static async create(options: EtcdOptions = {}): Promise<EtcdServer> {
+  static async create(options: EtcdOptions = {}, name = 'lab'): Promise<EtcdServer> {
     const address = options.address ?? '127.0.0.1';
     const ports = [await freePort(address), await freePort(address)] as const;
-    return new EtcdServer(options, await mkdtemp(join(tmpdir(), 'flannelette-etcd-')), ports);
+    return new EtcdServer(options, name, await mkdtemp(join(tmpdir(), 'flannelette-etcd-')), ports);
+  }
+
+  /** They serve once most of them were started. */
+  static async createCluster(count: number): Promise<readonly EtcdServer[]> {
+    const members: EtcdServer[] = [];
+    for (let index = 0; index < count; index++) members.push(await EtcdServer.create({}, `lab${index}`));
+    const cluster = members.map((member) => member.#cluster).join(',');
+    for (const member of members) member.#cluster = cluster;
+    return members;
   }
 
   /** Resolves once etcd serves. Rejects with what it printed when it does not. */
@@ -60,10 +93,19 @@ export class EtcdServer {
     const peerUrl = this.#url(this.#peerPort, false);
     const process = new LongProcess([
       'etcd',
-      ...['--name', 'lab', '--data-dir', this.#dataDirectory, '--logger', 'zap', '--log-outputs', 'stderr'],
+      ...[
+        '--name',
+        this.#name,
+        '--data-dir',
+        this.#dataDirectory,
+        '--logger',
+        'zap',
+        '--log-outputs',
+        'stderr',
+      ],
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-      ...['--initial-cluster', `lab=${peerUrl}`],
+      ...['--initial-cluster', this.#cluster],
       ...(tls === undefined ? [] : ['--cert-file', tls.certFile, '--key-file', tls.keyFile]),
       ...(tls?.clientCaFile === undefined
         ? []
