@@ -1,4 +1,4 @@
-/** How long to wait after failures in a row. Pure: chance is an argument. */
+/** How long to wait after failures in a row, and which of them to speak of. Pure: chance is an argument. */
 
 export interface BackOff {
   readonly firstMs: number;
@@ -9,6 +9,11 @@ export interface BackOff {
 export function backOffMs({ firstMs, mostMs }: BackOff, failures: number, chance: number): number {
   const base = Math.min(mostMs, firstMs * 2 ** Math.min(failures - 1, 30));
   return Math.round(base * (0.75 + 0.5 * chance));
+}
+
+/** The 1st, 2nd, 4th, 8th... failure in a row: a log line each would fill the disk, none would hide the trouble. */
+export function isWorthSaying(failures: number): boolean {
+  return (failures & (failures - 1)) === 0;
 }
 
 /** The 1st, 2nd, 4th, 8th... failure in a row: a log line each would fill the disk, none would hide the trouble. */
