@@ -69,6 +69,12 @@ const BREACHES: readonly {
     want: /imports src\/sys\/libc\.ts; dataplane may not/,
   },
   {
+    name: 'the assembly reaching for sys',
+    path: 'src/assembly.ts',
+    text: "import { open } from './sys/libc.js';",
+    want: /imports src\/sys\/libc\.ts; assembly may not/,
+  },
+  {
     name: 'main reaching for sys',
     path: 'src/main.ts',
     text: "import { open } from './sys/libc.js';",
