@@ -74,5 +74,9 @@ export const kernelTuns: Tuns = {
 
 function privilegeErrorFor(error: SystemError): PrivilegeError | undefined {
   if (error.code !== 'EPERM' && error.code !== 'EACCES') return undefined;
-  return new PrivilegeError(`${error.message}: CAP_NET_ADMIN is needed`, 'CAP_NET_ADMIN', { cause: error });
+  return new PrivilegeError(
+    `${error.message}: run with CAP_NET_ADMIN and access to ${TUN_CLONE_DEVICE}`,
+    'CAP_NET_ADMIN',
+    { cause: error },
+  );
 }

@@ -33,6 +33,8 @@ class ScriptedKernel implements Datagrams {
   }
 
   send(datagram: Uint8Array): void {
+    // Linux refuses a list (EBUSY) while another one is half-read.
+    assert.equal(this.waiting.length, 0, 'a request while an earlier answer is half-read');
     const requests = requestsIn(Buffer.from(datagram));
     this.asked.push(requests);
     this.waiting.push(...this.#answer(requests, this.asked.length));

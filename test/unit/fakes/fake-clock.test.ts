@@ -1,8 +1,8 @@
 /** The clock and the chance that tests run by. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FakeClock } from '../fakes/fake-clock.js';
-import { seededRandom } from '../fakes/seeded-random.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { seededRandom } from '../../fakes/seeded-random.js';
 
 const { signal: never } = new AbortController();
 

@@ -1,10 +1,10 @@
 /** The fake kernel passes the suite that the real one passes, and tells a test what was done to it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseAddress, parsePrefix } from '../../src/model/address.js';
-import { ObserveError } from '../../src/ports.js';
-import { netlinkContract } from '../contract/netlink-contract.js';
-import { FakeKernel, fakeHost } from '../fakes/fake-kernel.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import { ObserveError } from '../../../src/ports.js';
+import { netlinkContract } from '../../contract/netlink-contract.js';
+import { FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
 
 netlinkContract('FakeKernel', async (body) => {
   const kernel = new FakeKernel();
