@@ -19,7 +19,7 @@ function storeAt(members: readonly EtcdServer[]) {
   return createEtcdStore(section, { random: () => 0 });
 }
 
-test('a member that lost its quorum ends the watch instead of keeping it open and silent', async () => {
+test('a member that lost its quorum ends the watch instead of keeping it open and silent', async (context) => {
   await withEtcdCluster(3, async (members) => {
     const [kept, ...others] = members;
     assert.ok(kept);
@@ -32,7 +32,9 @@ test('a member that lost its quorum ends the watch instead of keeping it open an
     await Promise.all(others.map((member) => member.kill()));
     const end = await ended;
     assert.ok(end.why === 'failed' && /no leader/.test(end.error.message), JSON.stringify(end));
-    assert.ok(performance.now() - startedAt < 8_000, `noticed after ${performance.now() - startedAt} ms`);
+    const noticedMs = Math.round(performance.now() - startedAt);
+    context.diagnostic(`noticed after ${noticedMs} ms`);
+    assert.ok(noticedMs < 8_000, `noticed after ${noticedMs} ms`);
     // Without a quorum a read cannot be confirmed: no answer is better than an old one.
     await assert.rejects(store.snapshot(never()), { name: 'StoreUnavailableError' });
     store.close();
