@@ -15,8 +15,3 @@ export function backOffMs({ firstMs, mostMs }: BackOff, failures: number, chance
 export function isWorthSaying(failures: number): boolean {
   return (failures & (failures - 1)) === 0;
 }
-
-/** The 1st, 2nd, 4th, 8th... failure in a row: a log line each would fill the disk, none would hide the trouble. */
-export function isWorthSaying(failures: number): boolean {
-  return (failures & (failures - 1)) === 0;
-}
