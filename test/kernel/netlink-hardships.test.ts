@@ -83,6 +83,19 @@ describe('KernelNetlink', () => {
       );
     }));
 
+  it('writes and deletes an IPv4 route over an IPv6 gateway', () =>
+    withNetlink(async (netlink) => {
+      await givenTun(netlink);
+      const [add] = routeRequests('add-route', 1) as readonly Extract<NetlinkRequest, { route: unknown }>[];
+      const route = { ...add!.route, scope: 'global', via: parseAddress('fe80::1') } as const;
+      assert.ifError((await netlink.request([{ op: 'add-route', route }]))[0]);
+      const shown = (await script('ip route show')).trim();
+      assert.equal(shown, '10.0.0.0/24 via inet6 fe80::1 dev flannel0 proto 77');
+      const other = { ...route, via: parseAddress('fe80::2') };
+      assert.equal((await netlink.request([{ op: 'delete-route', route: other }]))[0]?.code, 'ESRCH');
+      assert.ifError((await netlink.request([{ op: 'delete-route', route }]))[0]);
+    }));
+
   it('sees the odd routes and addresses of others for what they are', () =>
     withNetlink(async (netlink) => {
       await script(`

@@ -6,7 +6,7 @@ import {
   MessageType,
   type RouteAttrs,
 } from 'netlink/dist/rt/structs.js';
-import { AttrStream, putU32 } from 'netlink/dist/structs.js';
+import { AttrStream, putU16, putU32 } from 'netlink/dist/structs.js';
 import { type Address, baseOf, type Family, familyOf, lengthOf } from '../../model/address.js';
 import type { NetlinkRequest, NetlinkRouteSpec } from '../../ports.js';
 import { addressBytes, FAMILY_NUMBER } from './address-bytes.js';
@@ -20,6 +20,7 @@ const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const RT_TABLE_COMPAT = 252; // in the header of a route whose table does not fit into its 8 bits
 const RTNH_F_ONLINK = 4; // one of the next hop's flags, which share rtm_flags with the route's own
+const RTA_VIA = 18;
 const SKIP_STATISTICS = { extMask: putU32(8) }; // RTEXT_FILTER_SKIP_STATS
 
 const SCOPE = {
@@ -134,7 +135,7 @@ function writeRoute(route: NetlinkRouteSpec, link: number, flags: number): Messa
     type: 'UNICAST' as const,
     ...(onlink ? { flags: { __unknown: RTNH_F_ONLINK } } : {}),
   };
-  return routeMessage(MessageType.NEWROUTE, flags, data, routeAttributes(route, link));
+  return routeMessage(MessageType.NEWROUTE, flags, data, routeAttributes(route, link), otherFamilyVia(route));
 }
 
 function deleteRoute(route: NetlinkRouteSpec, link: number): Message {
@@ -145,7 +146,7 @@ function deleteRoute(route: NetlinkRouteSpec, link: number): Message {
     scope: SCOPE.nowhere,
     type: 'UNICAST' as const,
   };
-  return routeMessage(MessageType.DELROUTE, 0, data, routeAttributes(route, link));
+  return routeMessage(MessageType.DELROUTE, 0, data, routeAttributes(route, link), otherFamilyVia(route));
 }
 
 function routeHeader({ destination, table, tos }: NetlinkRouteSpec): {
@@ -167,9 +168,14 @@ function routeAttributes({ destination, table, metric, via }: NetlinkRouteSpec, 
     dst: addressBytes(baseOf(destination)),
     table,
     ...(metric === 0 ? {} : { priority: metric }),
-    ...(via === undefined ? {} : { gateway: addressBytes(via) }),
+    ...(via === undefined || familyOf(via) !== familyOf(destination) ? {} : { gateway: addressBytes(via) }),
     ...(link === 0 ? {} : { oif: link }),
   };
+}
+
+/** An IPv4 route over an IPv6 gateway: in RTA_GATEWAY the kernel would take its first four bytes for an address. */
+function otherFamilyVia({ destination, via }: NetlinkRouteSpec): Address | undefined {
+  return via !== undefined && familyOf(via) !== familyOf(destination) ? via : undefined;
 }
 
 type LinkFields = Parameters<typeof formatLinkMessage>[0];
@@ -186,8 +192,11 @@ function routeMessage(
   flags: number,
   data: RouteFields['data'],
   attrs: RouteFields['attrs'],
+  via?: Address,
 ): Message {
   const out = new AttrStream();
   formatRouteMessage({ kind: 'route', data, attrs }, out);
+  // struct rtvia; the codecs' own has room for one byte of the address.
+  if (via !== undefined) out.push(RTA_VIA, [putU16(FAMILY_NUMBER[familyOf(via)]), addressBytes(via)]);
   return { type, flags, body: out.bufs };
 }
