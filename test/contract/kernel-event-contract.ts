@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { NetlinkGroup, NetlinkRequest } from '../../src/ports.js';
 import { eventually } from '../lab/eventually.js';
-import { addAddress, given, givenHost, route, WAKE_MS, type WithKernel, worldTest } from './kernel-world.js';
+import {
+  addAddress,
+  deleteAddress,
+  given,
+  givenHost,
+  route,
+  WAKE_MS,
+  type WithKernel,
+  worldTest,
+} from './kernel-world.js';
 
 export function kernelEventContract(implementation: string, withKernel: WithKernel): void {
   const test = worldTest(withKernel);
@@ -16,6 +25,8 @@ export function kernelEventContract(implementation: string, withKernel: WithKern
       ['ipv4-address', 'an IPv4 address', addAddress('flannel0', '10.1.40.0/32')],
       ['ipv6-address', 'an IPv6 address', addAddress('flannel0', 'fd00::1/128')],
       ['ipv4-route', 'an IPv4 route', { op: 'add-route', route: route('10.1.0.0/16', { link: 'flannel0' }) }],
+      ['ipv4-route', 'the local route of a new address', addAddress('flannel0', '10.1.40.0/32')],
+      ['ipv4-route', 'the local route of an address that is deleted', deleteAddress('u0', '10.8.64.11/24')],
       ['ipv6-route', 'an IPv6 route', { op: 'add-route', route: route('fd00:1::/48', { link: 'flannel0' }) }],
     ];
     for (const [group, name, request] of events) {

@@ -102,7 +102,7 @@ export class FakeStack {
 
   #addAddress(link: string, address: Address, length: number, scope: NetlinkAddress['scope']): void {
     this.#connect(this.links.addAddress(link, address, length, scope));
-    this.#notify(`${familyOf(address)}-address`);
+    this.#notifyOfAddress(address);
   }
 
   #deleteAddress(link: string, address: Address, length: number): void {
@@ -167,7 +167,13 @@ export class FakeStack {
   #forget(gone: readonly NetlinkAddress[]): void {
     for (const { address } of gone) {
       if (!this.links.isOwn(address)) this.fib.drop(({ preferredSource }) => preferredSource === address);
-      this.#notify(`${familyOf(address)}-address`);
+      this.#notifyOfAddress(address);
     }
+  }
+
+  /** Its entry in the local table comes and goes with an event, whatever other routes do. */
+  #notifyOfAddress(address: Address): void {
+    this.#notify(`${familyOf(address)}-address`);
+    if (familyOf(address) === 'ipv4') this.#notify('ipv4-route');
   }
 }
