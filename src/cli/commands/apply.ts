@@ -146,9 +146,12 @@ function report(
   };
   context.out(
     formatted(format, document, () => {
-      const lines = actions.map((action) =>
-        action.outcome === 'failed' ? `${actionLine(action)}: ${action.error}` : actionLine(action),
-      );
+      // As wide as `diff` has it: the same operation is the same line in both.
+      const width = Math.max(0, ...actions.map(({ key }) => key.length));
+      const lines = actions.map((action) => {
+        const line = actionLine(action, width);
+        return action.outcome === 'failed' ? `${line}: ${action.error}` : line;
+      });
       lines.push(`Apply: ${actions.filter((action) => action.outcome === 'done').length} done, ${outcome}`);
       return `${lines.join('\n')}\n`;
     }),
