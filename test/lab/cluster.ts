@@ -9,7 +9,7 @@
 import { DockerBridge, parseDockerOptions } from './docker-bridge.js';
 import { startEtcdOn } from './etcd-host.js';
 import type { Host } from './host.js';
-import type { LongProcess, ProcessResult } from './process.js';
+import type { LongProcess, ProcessResult, RunOptions } from './process.js';
 import { flannelette } from './repository.js';
 import { onUnderlay, type Underlay } from './underlay.js';
 
@@ -43,15 +43,15 @@ export class Member {
   }
 
   /** Starts the daemon; resolves once it says that it is ready. */
-  async run(): Promise<LongProcess> {
-    const daemon = this.start();
+  async run(options?: RunOptions): Promise<LongProcess> {
+    const daemon = this.start(options);
     await daemon.waitForLine(/"msg":"ready"/, READY_MS);
     return daemon;
   }
 
   /** Starts the daemon without waiting for it. */
-  start(): LongProcess {
-    return this.host.spawn(flannelette('run', '-f', this.configPath));
+  start(options?: RunOptions): LongProcess {
+    return this.host.spawn(flannelette('run', '-f', this.configPath), options);
   }
 
   /** docker0 as dockerd would make it from the options file that is there. */
