@@ -3,6 +3,7 @@ import type { Config } from '../model/config.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Store } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
+import { withChildAbort } from './child-abort.js';
 import type { MirrorState, StoreMirror } from './store-mirror.js';
 
 type StoreSection = Config['store'];
@@ -52,10 +53,11 @@ export class StoreFollower implements StoreAccess {
   /** Runs until `signal` aborts; then resolves, with the connection closed. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.#stop = new AbortController();
-      const mirror = this.#mirror;
-      mirror.subscribe(this.#deps.onChange);
-      await mirror.run(AbortSignal.any([signal, this.#stop.signal]));
+      await withChildAbort(signal, (stop) => {
+        this.#stop = stop;
+        this.#mirror.subscribe(this.#deps.onChange);
+        return this.#mirror.run(stop.signal);
+      });
     }
     this.#mirror.store.close();
   }

@@ -7,6 +7,7 @@ import type { Clock, Log, Random, Store, StoreEntry, WatchEnd } from '../ports.j
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { storeReader } from '../wire/flannel-store.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
+import { withChildAbort } from './child-abort.js';
 import { MirroredEntries } from './mirrored-entries.js';
 
 export interface StoreMirrorDependencies {
@@ -122,19 +123,19 @@ export class StoreMirror implements StoreAccess {
     if (isWorthSaying(this.#failures + 1)) {
       log.info({ store: store.description, revision: this.#mirrored.listed.toString() }, 'store read');
     }
-    const over = new AbortController();
-    this.#endWatch = () => over.abort();
-    const until = AbortSignal.any([signal, over.signal]);
-    const relisting = this.#relist(until).finally(() => over.abort());
-    const end = await store.watch(
-      this.#mirrored.listed + 1n,
-      (events) => {
-        if (this.#mirrored.applyEvents(events)) this.#changed(true);
-      },
-      until,
-    );
-    over.abort();
-    return (await relisting) ?? watchError(end);
+    return withChildAbort(signal, async (over) => {
+      this.#endWatch = () => over.abort();
+      const relisting = this.#relist(over.signal).finally(() => over.abort());
+      const end = await store.watch(
+        this.#mirrored.listed + 1n,
+        (events) => {
+          if (this.#mirrored.applyEvents(events)) this.#changed(true);
+        },
+        over.signal,
+      );
+      over.abort();
+      return (await relisting) ?? watchError(end);
+    });
   }
 
   /** Lists now and then until `signal` aborts; resolves with an error when the store did not answer. */
