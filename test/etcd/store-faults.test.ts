@@ -266,34 +266,6 @@ test('a slow etcd is waited for', async () => {
   });
 });
 
-test('ten thousand leases and values of a megabyte arrive in one read', async (context) => {
-  await withEtcd(async (etcd) => {
-    const store = storeAt(etcd.endpoint);
-    const write = (key: string, value: string) =>
-      store.compareAndPut({ key, value, expected: 0n, lease: '0' }, new AbortController().signal);
-    for (let at = 0; at < 10_000; at += 250) {
-      await Promise.all(
-        Array.from({ length: 250 }, (_, index) =>
-          write(`subnets/10.${(at + index) >> 8}.${(at + index) & 255}.0-24`, '{"PublicIP":"192.0.2.1"}'),
-        ),
-      );
-    }
-    for (let index = 0; index < 12; index++) await write(`subnets/11.0.${index}.0-24`, 'x'.repeat(2 ** 20));
-    const { ms, result } = await timed(() => store.snapshot(NEVER));
-    assert.ok(!(result instanceof Error), String(result));
-    context.diagnostic(`read in ${ms.toFixed(0)} ms`);
-    assert.equal(result.entries.length, 10_012);
-    assert.ok(ms < 3_000, `${ms} ms`);
-    let events = 0;
-    const stop = new AbortController();
-    const ended = store.watch(2n, (batch) => (events += batch.length), stop.signal);
-    await eventually('all of it is replayed', 10_000, () => assert.equal(events, 10_012));
-    stop.abort();
-    await ended;
-    store.close();
-  });
-});
-
 test('a process with an open watch ends as soon as the store is closed', async () => {
   await withEtcd(async (etcd) => {
     const script = `

@@ -8,6 +8,8 @@ import { LongProcess, outputOf } from './process.js';
 export interface EtcdOptions {
   /** Where it listens; must be an address of this namespace. Default 127.0.0.1. */
   readonly address?: string;
+  /** Above this it raises the alarm NOSPACE and takes no writes. */
+  readonly quotaBytes?: number;
   readonly tls?: {
     readonly certFile: string;
     readonly keyFile: string;
@@ -89,7 +91,7 @@ export class EtcdServer {
 
   /** Resolves once etcd serves. Rejects with what it printed when it does not. */
   async start(): Promise<void> {
-    const { tls } = this.#options;
+    const { tls, quotaBytes } = this.#options;
     const peerUrl = this.#url(this.#peerPort, false);
     const process = new LongProcess([
       'etcd',
@@ -106,6 +108,7 @@ export class EtcdServer {
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', this.#cluster],
+      ...(quotaBytes === undefined ? [] : ['--quota-backend-bytes', String(quotaBytes)]),
       ...(tls === undefined ? [] : ['--cert-file', tls.certFile, '--key-file', tls.keyFile]),
       ...(tls?.clientCaFile === undefined
         ? []

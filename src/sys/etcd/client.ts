@@ -35,7 +35,7 @@ export async function openClient(
   const credentials = endpoint.startsWith('https:') ? await tlsFiles(section, readSecret) : undefined;
   const auth = await login(section, readSecret);
   const options: IOptions = {
-    hosts: [withPort(endpoint)],
+    hosts: [endpoint],
     // Its circuit breaker would keep failing after etcd is back, its retries would repeat writes.
     faultHandling: { host: () => noop, global: noop },
     // A deadline on a stream would end the watch.
@@ -59,12 +59,6 @@ export async function openClient(
     if (credentials === undefined) throw cause;
     throw new Error(`store.tls: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** etcd's client port where none is given: gRPC would take 80 or 443. */
-function withPort(endpoint: string): string {
-  const bare = endpoint.replace(/\/+$/, '');
-  return /:\d+$/.test(bare) ? bare : `${bare}:2379`;
 }
 
 async function login({ username, passwordFile }: EtcdStoreSection, readSecret: ReadSecret) {
