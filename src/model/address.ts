@@ -46,7 +46,7 @@ export function tryParseAddress(text: string): Address | undefined {
   return bits === undefined ? undefined : addressFromBits(family, bits);
 }
 
-/** Throws AddressError naming what is wrong; host bits are an error (see `enclosingPrefix` to mask them). */
+/** Throws AddressError naming what is wrong; host bits are an error (see `prefixOf` to mask them). */
 export function parsePrefix(text: string): Prefix {
   const { address, length } = parseInterfaceAddress(text);
   const prefix = prefixOf(address, length);
