@@ -70,6 +70,13 @@ export class ControlLoops {
     for (const loop of this.#loops.values()) loop.wake();
   };
 
+  /** Wakes every loop. What comes back tells whether each has ended a round that began after this call. */
+  lookAgain(): () => boolean {
+    const begun = [...this.#loops].map(([kind, loop]) => [kind, loop.begun] as const);
+    this.wakeAll();
+    return () => begun.every(([kind, rounds]) => (this.#reports.get(kind)?.round ?? 0) > rounds);
+  }
+
   /** Every kind was looked at, and nothing is left to do. */
   isConverged(): boolean {
     return [...this.#loops.keys()].every((kind) => this.#reports.get(kind)?.converged === true);

@@ -151,12 +151,9 @@ export class Daemon {
   async #nextRounds(signal: AbortSignal): Promise<void> {
     const reported = new Wake();
     this.#reports.add(reported.wake);
-    const before = new Set(this.loops.reports());
-    this.loops.wakeAll();
+    const haveLooked = this.loops.lookAgain();
     try {
-      for (;;) {
-        const reports = this.loops.reports();
-        if (this.loops.isConverged() && reports.every((report) => !before.has(report))) return;
+      while (!haveLooked() || !this.loops.isConverged()) {
         await reported.wait(this.#deps.clock, 1_000, signal);
       }
     } finally {

@@ -35,6 +35,8 @@ export type DesiredSource<State> = () => readonly Desired<State>[] | undefined;
 
 export interface LoopReport {
   readonly kind: KindName;
+  /** Which of the loop's rounds this was, from 1. */
+  readonly round: number;
   /** The last round left nothing to do. */
   readonly converged: boolean;
   readonly objects: readonly ObjectStatus[];
@@ -62,10 +64,16 @@ export class Loop<K extends KindName> {
   readonly #deps: LoopDependencies<K>;
   readonly #timings: LoopTimings;
   #failures = 0;
+  #begun = 0;
 
   constructor(dependencies: LoopDependencies<K>) {
     this.#deps = dependencies;
     this.#timings = dependencies.timings ?? LOOP_TIMINGS;
+  }
+
+  /** How many rounds have begun; one may be under way. */
+  get begun(): number {
+    return this.#begun;
   }
 
   wake = (): void => this.#wake.wake();
@@ -89,28 +97,26 @@ export class Loop<K extends KindName> {
 
   async #round(signal: AbortSignal): Promise<void> {
     const { kind, reconciler, clock, log, onReport, isPresent } = this.#deps;
+    const round = ++this.#begun;
     const desired = this.#deps.desired();
     if (desired === undefined) {
       this.#failures = 0;
-      onReport({ kind, converged: false, objects: [] }, []);
+      onReport({ kind, round, converged: false, objects: [] }, []);
       return;
     }
     const keys = desired.map(({ key }) => key);
     try {
-      const round = await withDeadline(
+      const result = await withDeadline(
         clock,
         this.#timings.roundDeadlineMs,
         `a round of ${kind}`,
         signal,
         (limited) => runRound(reconciler, desired, { isPresent }, limited),
       );
-      this.#account(round);
-      const report = {
-        kind,
-        converged: isConverged(round),
-        objects: objectStatuses(keys, round.remaining, round.results),
-      };
-      onReport(report, presentKeys(keys, round.remaining));
+      this.#account(result);
+      const { remaining, results } = result;
+      const objects = objectStatuses(keys, remaining, results);
+      onReport({ kind, round, converged: isConverged(result), objects }, presentKeys(keys, remaining));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -118,7 +124,7 @@ export class Loop<K extends KindName> {
       if (isWorthSaying(this.#failures))
         log.warn({ kind, failures: this.#failures, error: error.message }, 'round failed');
       const objects = keys.map((key): ObjectStatus => ({ key, state: 'failed', reason: error.message }));
-      onReport({ kind, converged: false, objects, error });
+      onReport({ kind, round, converged: false, objects, error });
     }
   }
 
