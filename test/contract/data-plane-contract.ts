@@ -126,6 +126,8 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
       await letGo();
       await dataPlane.configure(moved, signal);
       assert.deepEqual(dataPlane.forwarder(), moved);
+      // The old one is free again.
+      await (await holdPort(8285))();
     });
 
     test('refuses IPv6', async ({ dataPlane }) => {

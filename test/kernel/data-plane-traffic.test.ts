@@ -7,7 +7,7 @@ import { eventually } from '../lab/eventually.js';
 import type { ProcessResult } from '../lab/process.js';
 
 const HEADERS_BYTES = 28; // IPv4 and ICMP echo
-const SOON_MS = 2000;
+const SOON_MS = 5000;
 
 function ping(from: Site, to: string, ...options: readonly string[]): Promise<ProcessResult> {
   return from.container.run(['ping', '-n', '-i', '0.1', '-W', '1', ...options, to]);

@@ -9,6 +9,10 @@ test('gives the checksum of the example in RFC 1071, section 3', () => {
   assert.equal(checksum(bytes, 0, bytes.length), ~0xddf2 & 0xffff);
 });
 
+test('adds a carry that arises from adding a carry', () => {
+  assert.equal(checksum(bytesOf([0xffff, 0xffff, 0x0001]), 0, 6), ~1 & 0xffff);
+});
+
 test('agrees with the sum taken word by word, at any place and for any length', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), fc.uint8Array({ maxLength: 9 }), (bytes, before) => {
