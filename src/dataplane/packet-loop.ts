@@ -34,6 +34,7 @@ const LONGEST_WAIT_MS = 1000;
 // A message of 1,024 rows takes about 0.3 ms: with two of them a turn stays far below 10 ms.
 const MESSAGES_PER_TURN = 2;
 const EBADF = 9;
+const EBADFD = 77; // what reading a TUN gives once its link was deleted
 const ENOTSOCK = 88;
 
 export class PacketLoop {
@@ -64,7 +65,7 @@ export class PacketLoop {
     const ready = this.#io.wait(tun?.fd ?? NO_DESCRIPTOR, socket?.fd ?? NO_DESCRIPTOR, timeoutMs);
     if (this.#control.isStopped()) return;
     const now = this.#io.now();
-    if (ready & READY.TUN_GONE) this.#lose('tun', EBADF);
+    if (ready & READY.TUN_GONE) this.#lose('tun', EBADFD);
     else if (ready & READY.TUN) this.#serveTun(now);
     if (ready & READY.SOCKET_GONE) this.#lose('socket', EBADF);
     else if (ready & READY.SOCKET) this.#serveSocket(now);
@@ -74,7 +75,7 @@ export class PacketLoop {
 
   #serveTun(now: Now): void {
     const errno = this.#forwarder.forwardFromTun(now);
-    // EBADFD when the link was deleted; nothing else is known, and nothing would be cured by reading on.
+    // EBADFD is the only one known; none would be cured by reading on.
     if (errno !== 0) this.#lose('tun', errno);
   }
 

@@ -96,7 +96,7 @@ test('notices a deleted TUN, burns no processor over it, and takes the next one 
       assert.equal(await a.dataPlane.forwarder(), undefined);
     });
     assert.deepEqual(await a.dataPlane.log(), [
-      'warn packet device lost {"device":"tun","identity":"flannel0 false","error":"EBADF"}',
+      'warn packet device lost {"device":"tun","identity":"flannel0 false","error":"EBADFD"}',
     ]);
     const before = await a.dataPlane.cpuMs();
     // The other host goes on sending: this one has a socket but no TUN.

@@ -145,7 +145,7 @@ test('ends at once when told to stop, whatever else waits', () => {
 test('lets go of a TUN whose link was deleted, says so once, and keeps the socket', () => {
   configured();
   turn(READY.TUN_GONE);
-  assert.deepEqual(control.reports, [{ kind: 'lost', device: 'tun', generation: 1, errno: 9 }]);
+  assert.deepEqual(control.reports, [{ kind: 'lost', device: 'tun', generation: 1, errno: 77 }]);
   turn(READY.SOCKET);
   assert.deepEqual(waited, { tun: NO_DESCRIPTOR, socket: SOCKET_FD, timeoutMs: 1000 });
   assert.equal(control.reports.length, 1);
