@@ -84,15 +84,21 @@ class EtcdStore implements Store {
       if (source.aborted) onAbort();
       else source.addEventListener('abort', onAbort, { once: true });
     }
+    const opening = this.#endpoints.open();
     let end: StreamEnd;
     try {
-      const client = await orAborted(this.#endpoints.client(), over.signal);
+      const client = await orAborted(opening, over.signal);
       const deliver = (events: readonly IEvent[]) => onEvents(events.map((event) => this.#event(event)));
       end = await watchOnce(client, this.#ranges(), from, deliver, over.signal);
     } catch (error) {
       end = over.signal.aborted ? { why: 'aborted' } : { why: 'failed', error };
     } finally {
       for (const source of [signal, this.#closing.signal]) source.removeEventListener('abort', onAbort);
+      // One that could not be opened has nothing to close.
+      opening.then(
+        (client) => client.close(),
+        () => {},
+      );
     }
     if (end.why === 'aborted') return { why: signal.aborted ? 'aborted' : 'ended' };
     if (end.why !== 'compacted') this.#endpoints.failed(endpoint);

@@ -41,7 +41,7 @@ test('a mirror that began without etcd has everything two seconds after it is th
   const etcd = await EtcdServer.create();
   try {
     await mirroring(etcd.endpoint, async (mirror) => {
-      await eventually('the trouble is told', 2_000, () => assert.match(`${mirror.state.error}`, /refused/));
+      await eventually('the trouble is told', 10_000, () => assert.match(`${mirror.state.error}`, /refused/));
       assert.equal(mirror.view(), undefined);
       await etcd.start();
       await eventually('the mirror is live', 2_000, isLive(mirror));

@@ -253,6 +253,31 @@ test('a write whose answer was lost is not repeated', async () => {
   });
 });
 
+test('a call that fails leaves an open watch alone', async () => {
+  await withEtcd(async (etcd) => {
+    const proxy = await TcpProxy.start(etcd.port);
+    const store = storeAt(proxy.endpoint);
+    const { revision } = await store.snapshot(NEVER);
+    const seen: StoreEvent[] = [];
+    let end: unknown = 'open';
+    store.watch(revision + 1n, (events) => seen.push(...events), NEVER).then((reason) => (end = reason));
+    await etcd.ctl('put', `${PREFIX}/config`, '{}');
+    await eventually('the watch follows', 5_000, () => assert.equal(seen.length, 1));
+    // Too slow for a call, not for a ping.
+    proxy.delay(1_300);
+    await assert.rejects(store.grantLease(60, NEVER), /no answer in time/);
+    proxy.delay(0);
+    // A connection that is on its way out breaks at its next ping, 5 s later.
+    const startedAt = performance.now();
+    await eventually('a ping is past', 7_000, () => assert.ok(performance.now() - startedAt > 6_000));
+    assert.equal(end, 'open');
+    await etcd.ctl('put', `${PREFIX}/config`, '{ }');
+    await eventually('the watch still follows', 2_000, () => assert.equal(seen.length, 2));
+    store.close();
+    await proxy.close();
+  });
+});
+
 test('a slow etcd is waited for', async () => {
   await withEtcd(async (etcd) => {
     const proxy = await TcpProxy.start(etcd.port);

@@ -25,12 +25,18 @@ export class Endpoints {
     return this.#section.endpoints[this.#current] ?? '';
   }
 
+  /** The one for all calls. */
   client(): Promise<Etcd3> {
-    this.#client ??= openClient(this.current, this.#section, this.#readSecret).then((client) => {
+    this.#client ??= this.open().then((client) => {
       if (this.#isClosed) client.close();
       return client;
     });
     return this.#client;
+  }
+
+  /** One of the caller's own, for a stream that outlives calls: etcd3 drops all of a client's streams when one call fails. */
+  open(): Promise<Etcd3> {
+    return openClient(this.current, this.#section, this.#readSecret);
   }
 
   /**
