@@ -51,12 +51,10 @@ export class PeerRows {
       ipv4Key(baseOf(subnet));
       ipv4Key(publicIp);
     }
-    return [
-      ...slices(set).map((peers) => this.#setMessage(peers)),
-      ...slices(remove.filter((subnet) => this.#rowOf.has(subnet))).map((subnets) =>
-        this.#removeMessage(subnets),
-      ),
-    ];
+    const messages = slices(set).map((peers) => this.#setMessage(peers));
+    // A subnet named twice must not free its row twice.
+    const known = [...new Set(remove)].filter((subnet) => this.#rowOf.has(subnet));
+    return [...messages, ...slices(known).map((subnets) => this.#removeMessage(subnets))];
   }
 
   #setMessage(peers: readonly PeerState[]): RowsMessage {
