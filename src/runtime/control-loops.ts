@@ -1,6 +1,6 @@
 /** All loops of the control plane side by side, and what they reported last. */
-import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
-import { KINDS, type KindName, type PlannedAction } from '../model/objects.js';
+import { isDecided, type Undecided } from '../model/desired.js';
+import { type DesiredObjects, KINDS, type KindName, type PlannedAction } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
 import type { Clock, Log, Random } from '../ports.js';
@@ -10,7 +10,7 @@ import type { Reconcilers } from './reconcilers.js';
 
 export interface ControlLoopsDependencies {
   readonly reconcilers: Reconcilers;
-  readonly state: () => DesiredState | Undecided;
+  readonly desired: () => { readonly objects: DesiredObjects } | Undecided;
   /** Called after every report. */
   readonly onReport: () => void;
   /** Called for each action that was tried. */
@@ -40,15 +40,15 @@ export class ControlLoops {
   }
 
   #add<K extends KindName>(kind: K): void {
-    const { reconcilers, state, onAction, clock, random, log, timings } = this.#deps;
+    const { reconcilers, desired, onAction, clock, random, log, timings } = this.#deps;
     const reconciler = reconcilers[kind];
     if (reconciler === undefined) return;
     const loop = new Loop<K>({
       kind,
       reconciler,
       desired: () => {
-        const now = state();
-        return isDecided(now) ? now.objects[kind] : undefined;
+        const state = desired();
+        return isDecided(state) ? state.objects[kind] : undefined;
       },
       isPresent: (key) => this.#presence.has(key),
       onReport: (report, present) => this.#accept(report, present),

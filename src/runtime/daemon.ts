@@ -50,7 +50,7 @@ export class Daemon {
     this.startedAt = this.#configLoadedAt = clock.now();
     this.loops = new ControlLoops({
       reconcilers,
-      state: () => inputs.state(),
+      desired: () => inputs.state(),
       onReport: () => this.#onReport(),
       onAction: (action, result) => {
         for (const tell of this.#attempts) tell({ action, result });
