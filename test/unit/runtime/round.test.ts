@@ -2,15 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Desired } from '../../../src/model/diff.js';
 import type { SysctlState } from '../../../src/model/objects.js';
-import type { ResourceKey } from '../../../src/model/plan.js';
 import { isConverged, planRound, type RoundOptions, runRound } from '../../../src/runtime/round.js';
+import { desiredSysctl } from '../../fakes/desired-objects.js';
 import { FakeReconciler } from '../../fakes/fake-reconciler.js';
 
 const { signal } = new AbortController();
-
-function setting(name: string, value: string, requires: readonly ResourceKey[] = []): Desired<SysctlState> {
-  return { key: `sysctl:${name}`, state: { name, value }, requires };
-}
 
 function holding(...settings: readonly Desired<SysctlState>[]): FakeReconciler<SysctlState> {
   const reconciler = new FakeReconciler<SysctlState>();
@@ -27,8 +23,8 @@ function run(
 }
 
 test('a round does what is planned and looks again', async () => {
-  const reconciler = holding(setting('b', 'old'), setting('c', 'not wanted'));
-  const round = await run(reconciler, [setting('a', '1'), setting('b', '2')]);
+  const reconciler = holding(desiredSysctl('b', 'old'), desiredSysctl('c', 'not wanted'));
+  const round = await run(reconciler, [desiredSysctl('a', '1'), desiredSysctl('b', '2')]);
   assert.deepEqual(reconciler.log, [
     'observe',
     'create sysctl:a',
@@ -46,8 +42,8 @@ test('a round does what is planned and looks again', async () => {
 });
 
 test('it looks once and writes nothing when everything is as wanted', async () => {
-  const reconciler = holding(setting('a', '1'));
-  const round = await run(reconciler, [setting('a', '1')]);
+  const reconciler = holding(desiredSysctl('a', '1'));
+  const round = await run(reconciler, [desiredSysctl('a', '1')]);
   assert.deepEqual(reconciler.log, ['observe']);
   assert.deepEqual(round.results, []);
   assert.equal(isConverged(round), true);
@@ -59,7 +55,7 @@ test('what the second look sees decides, not what was done', async () => {
     // Somebody undoes it at once.
     reconciler.world.clear();
   };
-  const round = await run(reconciler, [setting('a', '1')]);
+  const round = await run(reconciler, [desiredSysctl('a', '1')]);
   assert.deepEqual(round.results, [{ key: 'sysctl:a', outcome: 'done' }]);
   assert.deepEqual(
     round.remaining.actions.map(({ verb, key }) => `${verb} ${key}`),
@@ -74,7 +70,7 @@ test('an action that failed is no failure when somebody else did its work', asyn
     if (after !== undefined) reconciler.world.set(key, { key, state: after, ours: true });
     throw new Error('exists already');
   };
-  const round = await run(reconciler, [setting('a', '1')]);
+  const round = await run(reconciler, [desiredSysctl('a', '1')]);
   assert.equal(round.results[0]?.outcome, 'failed');
   assert.equal(isConverged(round), true);
 });
@@ -84,7 +80,7 @@ test('an action whose requirement is absent is planned and not done', async () =
   const asked: string[] = [];
   const round = await run(
     reconciler,
-    [setting('a', '1', ['link:there', 'link:absent']), setting('b', '2', ['link:there'])],
+    [desiredSysctl('a', '1', ['link:there', 'link:absent']), desiredSysctl('b', '2', ['link:there'])],
     {
       isPresent: (key) => {
         asked.push(key);
@@ -107,7 +103,7 @@ test('an action whose requirement is absent is planned and not done', async () =
 
 test('with nothing but waiting actions it looks once', async () => {
   const reconciler = holding();
-  const round = await run(reconciler, [setting('a', '1', ['link:absent'])], { isPresent: () => false });
+  const round = await run(reconciler, [desiredSysctl('a', '1', ['link:absent'])], { isPresent: () => false });
   assert.deepEqual(reconciler.log, ['observe']);
   assert.deepEqual(round.remaining, round.planned);
   assert.equal(isConverged(round), false);
@@ -118,8 +114,8 @@ for (const { only, want, left } of [
   { only: 'deletions', want: ['delete sysctl:c'], left: ['create sysctl:a', 'update sysctl:b'] },
 ] as const) {
   test(`asked for ${only} only it leaves the other half alone, and says that it is left`, async () => {
-    const reconciler = holding(setting('b', 'old'), setting('c', 'not wanted'));
-    const round = await run(reconciler, [setting('a', '1'), setting('b', '2')], { only });
+    const reconciler = holding(desiredSysctl('b', 'old'), desiredSysctl('c', 'not wanted'));
+    const round = await run(reconciler, [desiredSysctl('a', '1'), desiredSysctl('b', '2')], { only });
     assert.deepEqual(reconciler.log, ['observe', ...want, 'observe']);
     assert.deepEqual(
       round.remaining.actions.map(({ verb, key }) => `${verb} ${key}`),
@@ -131,13 +127,13 @@ for (const { only, want, left } of [
 test('a foreign object in the way keeps a round from being converged', async () => {
   const reconciler = holding();
   reconciler.world.set('sysctl:a', { key: 'sysctl:a', state: { name: 'a', value: 'theirs' }, ours: false });
-  const round = await run(reconciler, [setting('a', '1')]);
+  const round = await run(reconciler, [desiredSysctl('a', '1')]);
   assert.deepEqual(round.remaining.actions, []);
   assert.equal(isConverged(round), false);
 });
 
 test('it rejects with what observing rejects with, and has then done nothing', async () => {
-  const reconciler = holding(setting('c', 'not wanted'));
+  const reconciler = holding(desiredSysctl('c', 'not wanted'));
   reconciler.beforeObserve = () => {
     throw new Error('cannot see');
   };
@@ -146,15 +142,15 @@ test('it rejects with what observing rejects with, and has then done nothing', a
 });
 
 test('planning alone writes nothing', async () => {
-  const reconciler = holding(setting('c', 'not wanted'));
-  const plan = await planRound(reconciler, [setting('a', '1')], signal);
+  const reconciler = holding(desiredSysctl('c', 'not wanted'));
+  const plan = await planRound(reconciler, [desiredSysctl('a', '1')], signal);
   assert.equal(plan.actions.length, 2);
   assert.deepEqual(reconciler.log, ['observe']);
 });
 
 test('an abort while observing rejects with its reason, and nothing is planned', async () => {
   const stop = new AbortController();
-  const reconciler = holding(setting('c', 'not wanted'));
+  const reconciler = holding(desiredSysctl('c', 'not wanted'));
   reconciler.beforeObserve = () => stop.abort(new Error('stop'));
   const round = runRound(reconciler, [], { isPresent: () => true }, stop.signal);
   await assert.rejects(round, /^Error: stop$/);
