@@ -69,9 +69,10 @@ function scopeOf(inputs: Inputs): Scope {
   return isDecided(state) ? state : { devices: [instance.name], networks: declared };
 }
 
+/** Which leases are this host's to change; none in a static list: that is the operator's, this host's own row in it too. */
 function publicIpsOf(inputs: Inputs) {
   const state = inputs.state();
-  return isDecided(state) ? state.publicIps : undefined;
+  return isDecided(state) && inputs.config.store.type === 'etcd' ? state.publicIps : undefined;
 }
 
 function leaseTtlSeconds({ store }: Config): number {
