@@ -147,7 +147,11 @@ async function runDaemon(path: string, config: Config, signal: AbortSignal): Pro
   onHangUp(() => void daemon.reload(), signal);
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
-  await controlSocket.serve(socketPath(config), controlApi(daemon, status, systemClock, signal), signal);
+  await controlSocket.serve(
+    socketPath(config.instance),
+    controlApi(daemon, status, systemClock, signal),
+    signal,
+  );
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await daemon.run(signal);
   log.info({}, 'stopped');

@@ -1,5 +1,5 @@
 /** The file named by -f: read it or say exactly what is wrong with it. */
-import type { Config } from '../model/config.js';
+import type { Config, InstanceSection } from '../model/config.js';
 import { CommandError, EXIT } from './exit-codes.js';
 import type { CommandContext } from './session.js';
 
@@ -11,6 +11,9 @@ export async function configArgument(context: CommandContext, path: string): Pro
 }
 
 /** Where the daemon of this instance listens. */
-export function socketPath({ instance }: Config): string {
-  return `${instance.runtimeDirectory}/${instance.name}.sock`;
+export function socketPath({
+  name,
+  runtimeDirectory,
+}: Pick<InstanceSection, 'name' | 'runtimeDirectory'>): string {
+  return `${runtimeDirectory}/${name}.sock`;
 }

@@ -1,6 +1,6 @@
 /** The YAML file's shape: every key, its default and what it means. The reference page is made from it. */
 import { z } from 'zod';
-import type { InterfaceSelector } from '../model/config.js';
+import { DEFAULT_INSTANCE, type InterfaceSelector } from '../model/config.js';
 import {
   absolutePath,
   choice,
@@ -183,7 +183,7 @@ const files = section({
 
 const instance = section({
   name: parsed('must be a name such as flannel0', instanceName)
-    .default('flannel0')
+    .default(DEFAULT_INSTANCE.name)
     .describe(
       'Names the device and all that belongs to it. Two networks on one host are two files with two names.',
     ),
@@ -196,7 +196,9 @@ const instance = section({
     })
     .default(77)
     .describe('The kernel marks our routes with this number: it is how they are known again.'),
-  runtimeDirectory: absolutePath().default('/run/flannelette').describe('Holds the status socket.'),
+  runtimeDirectory: absolutePath()
+    .default(DEFAULT_INSTANCE.runtimeDirectory)
+    .describe('Holds the status socket.'),
   stateDirectory: absolutePath()
     .default('/var/lib/flannelette')
     .describe('Holds what must survive a reboot.'),

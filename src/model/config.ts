@@ -71,6 +71,9 @@ export interface FilesSection {
   readonly dockerOptions: string;
 }
 
+/** What an instance is called and where its daemon answers, unless the file says otherwise. */
+export const DEFAULT_INSTANCE = { name: 'flannel0', runtimeDirectory: '/run/flannelette' } as const;
+
 export interface InstanceSection {
   /** Names the device, the nft table, the chain suffix, the lock, the socket and the state directory. */
   readonly name: string;

@@ -3,6 +3,7 @@
  * own. Decides only; src/sys/firewall writes them.
  */
 import { type Family, familyOf, type Prefix, parsePrefix } from './address.js';
+import { DEFAULT_INSTANCE } from './config.js';
 import type { Desired } from './diff.js';
 import type { Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
@@ -19,8 +20,6 @@ const MULTICAST = {
 /** kube-proxy's bit for "masquerade this" (its option iptables.masqueradeBit, default 14). */
 const KUBE_PROXY_MARK = { value: 0x4000, mask: 0x4000 } as const;
 
-const DEFAULT_INSTANCE = 'flannel0';
-
 /** Each instance has an nft table of its own: two networks on one host do not know each other. */
 export function masqueradeTable(instanceName: string): string {
   return `flannelette-${instanceName}`;
@@ -31,7 +30,7 @@ export function masqueradeTable(instanceName: string): string {
  * instance is named like a device, in at most 15 bytes: within the 28 of an iptables chain.
  */
 export function forwardChain(instanceName: string): string {
-  return instanceName === DEFAULT_INSTANCE ? 'FLANNEL-FWD' : `FLANNEL-FWD-${instanceName}`;
+  return instanceName === DEFAULT_INSTANCE.name ? 'FLANNEL-FWD' : `FLANNEL-FWD-${instanceName}`;
 }
 
 export function masqueradeKey(family: Family, table: string): ResourceKey {

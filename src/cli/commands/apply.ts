@@ -65,7 +65,7 @@ async function applyThroughDaemon(
 ): Promise<ExitCode | undefined> {
   const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
   const request = { method: 'POST', path: `/apply?${query}` } as const;
-  const reply = await context.control.ask(socketPath(config), request, context.signal);
+  const reply = await context.control.ask(socketPath(config.instance), request, context.signal);
   if (reply === undefined) return undefined;
   if (reply.status === 409) throw new CommandError(reply.body.trimEnd(), EXIT.held);
   if (reply.status === 422) throw new CommandError(reply.body.trimEnd(), EXIT.invalidConfig);

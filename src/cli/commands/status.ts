@@ -1,7 +1,8 @@
 /** `status`: what the running daemon sees. */
+import { DEFAULT_INSTANCE } from '../../model/config.js';
 import type { StatusReport } from '../../model/status.js';
 import { withDeadline } from '../../runtime/deadline.js';
-import { configArgument, socketPath } from '../config-argument.js';
+import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
 import { statusText } from '../render-status.js';
@@ -20,7 +21,7 @@ export async function status(
   path: string,
   { format, watch }: StatusOptions,
 ): Promise<ExitCode> {
-  const socket = socketPath(await configArgument(context, path));
+  const socket = await socketOf(context, path);
   for (;;) {
     const report = await ask(context, socket);
     context.out(formatted(format, report, () => statusText(report)));
@@ -29,7 +30,30 @@ export async function status(
   }
 }
 
+/** The daemon goes on with the last good file: that the file is wrong now must not hide what it does. */
+async function socketOf(context: CommandContext, path: string): Promise<string> {
+  const reading = await context.readConfig(path);
+  if ('config' in reading) return socketPath(reading.config.instance);
+  // Only a good file could name another instance.
+  const socket = socketPath(DEFAULT_INSTANCE);
+  const report = await tryAsk(context, socket);
+  if (report?.config.path !== path) throw new CommandError(reading.error, EXIT.invalidConfig);
+  return socket;
+}
+
 async function ask(context: CommandContext, socket: string): Promise<StatusReport> {
+  const report = await tryAsk(context, socket);
+  if (report === undefined) {
+    throw new CommandError(
+      `No daemon answers at ${socket}: start one with \`flannelette run\``,
+      EXIT.notReady,
+    );
+  }
+  return report;
+}
+
+/** Undefined when no daemon answers. */
+async function tryAsk(context: CommandContext, socket: string): Promise<StatusReport | undefined> {
   const reply = await withDeadline(
     context.clock,
     ANSWER_WITHIN_MS,
@@ -37,12 +61,7 @@ async function ask(context: CommandContext, socket: string): Promise<StatusRepor
     context.signal,
     (signal) => context.control.ask(socket, { method: 'GET', path: '/status' }, signal),
   );
-  if (reply === undefined) {
-    throw new CommandError(
-      `No daemon answers at ${socket}: start one with \`flannelette run\``,
-      EXIT.notReady,
-    );
-  }
+  if (reply === undefined) return undefined;
   if (reply.status !== 200)
     throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
   return JSON.parse(reply.body) as StatusReport;
