@@ -48,6 +48,13 @@ export class FakeFiles implements Files {
     signal.addEventListener('abort', () => this.#watchers.delete(watcher));
   }
 
+  /** A line for each file, sorted. */
+  lines(): readonly string[] {
+    const line = (path: string, { content, mode }: { content: string; mode: number }) =>
+      `file ${path} ${mode.toString(8).padStart(4, '0')} ${JSON.stringify(content)}`;
+    return [...this.#files].map(([path, file]) => line(path, file)).sort();
+  }
+
   // ---- what others do to the disk ----
 
   /** As an editor does: makes or changes the file; its mode stays. */

@@ -89,6 +89,22 @@ export class FakeFirewall implements Firewall {
     signal.addEventListener('abort', () => this.#watchers.delete(wake), { once: true });
   }
 
+  /** Everything in it, as sorted lines; a rule of ours shows by its comment. */
+  lines(): readonly string[] {
+    const tables = [...this.#tables].flatMap(([name, { rules, unreadable }]) => [
+      `table ${name}`,
+      ...rules.map((rule, index) => `table ${name} rule ${index + 1} ${JSON.stringify(rule)}`),
+      ...unreadable.map((text) => `table ${name} ${text}`),
+    ]);
+    const chains = [...this.#chains].flatMap(([name, { accept, others, comments, jumps }]) => [
+      `chain ${name}${comments.length === 0 ? '' : ` by ${[...new Set(comments)].join(' and ')}`}`,
+      ...accept.map((network) => `chain ${name} accepts ${network}`),
+      ...others.map((rule) => `chain ${name} ${rule}`),
+      ...jumps.map((comment) => `chain ${name} jump by ${comment}`),
+    ]);
+    return [...tables, ...chains].sort();
+  }
+
   // ---- what others do to it ------------------------------------------------------------------------------
 
   /** A rule that is none of ours, in a table of ours. */

@@ -1,0 +1,126 @@
+/**
+ * A whole host from the fakes: the program's own assembly over a kernel, a firewall, a disk and a store in memory,
+ * so that planning, applying and whole commands run on it as they do on a real one.
+ */
+import { reconcilersOf } from '../../src/assembly.js';
+import { configErrorsText } from '../../src/cli/config-errors.js';
+import { runCommandLine } from '../../src/cli/program.js';
+import type { CommandContext, Session } from '../../src/cli/session.js';
+import { readConfig } from '../../src/config/read-config.js';
+import type { Config } from '../../src/model/config.js';
+import type { Clock, Log, Random, Store } from '../../src/ports.js';
+import type { ConfigReading } from '../../src/runtime/config-source.js';
+import { Inputs } from '../../src/runtime/inputs.js';
+import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
+import { createStaticStore } from '../../src/sys/static-store.js';
+import { FakeFiles } from './fake-files.js';
+import { FakeFirewall } from './fake-firewall.js';
+import { type FakeKernel, fakeHost } from './fake-kernel.js';
+import { FakeStore } from './fake-store.js';
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export const CONFIG_PATH = '/etc/flannelette.yaml';
+const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const NO_CHANCE: Random = { next: () => 0.5 };
+const NEVER = new AbortController().signal;
+
+export class FakeHost {
+  readonly kernel: FakeKernel;
+  readonly firewall = new FakeFirewall();
+  readonly files = new FakeFiles();
+  /** etcd; a configuration with a static store does not ask it. */
+  readonly store = new FakeStore();
+  readonly clock = hastyClock();
+
+  /** By default a host with `eth0` and a default route. */
+  constructor(kernel = fakeHost({ address: '10.8.65.66/16', gateway: '10.8.0.1' })) {
+    this.kernel = kernel;
+  }
+
+  /** As compose.ts opens it. Closing leaves the store as a server that runs on. */
+  session(config: Config): Session {
+    const { kernel, files } = this;
+    const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
+    const access = snapshotAccess(store);
+    const inputs = new Inputs({
+      config,
+      storeView: () => access.view(),
+      storeAddress: undefined,
+      netlink: kernel.netlink,
+      files,
+      clock: this.clock,
+      random: NO_CHANCE,
+      log: SILENCE,
+      forwards: false,
+    });
+    const ports = { ...kernel, firewall: this.firewall, files };
+    return { inputs, access, reconcilers: reconcilersOf(ports, inputs, access), close: () => {} };
+  }
+
+  /** Runs the command line to its end; no daemon runs. */
+  async flannelette(...argv: readonly string[]): Promise<CommandResult> {
+    let [stdout, stderr] = ['', ''];
+    const context: CommandContext = {
+      version: '0.0.0',
+      out: (text) => {
+        stdout += text;
+      },
+      err: (text) => {
+        stderr += text;
+      },
+      signal: NEVER,
+      clock: this.clock,
+      control: { serve: async () => {}, ask: async () => undefined },
+      environment: {},
+      readConfig: (path) => this.#readConfig(path),
+      readText: async (path) => (await this.files.read(path))?.content,
+      writeText: (path, content) => this.files.write(path, content, 0o644),
+      openSession: (config) => this.session(config),
+      requirePrivileges: () => {},
+      lock: () => ({ release: () => {} }),
+      runDaemon: () => Promise.reject(new Error('Cannot run a daemon on a host of fakes')),
+    };
+    const exitCode = await runCommandLine(context, argv);
+    return { exitCode, stdout, stderr };
+  }
+
+  /** Everything there is, but the local routing table, as sorted lines. */
+  async lines(): Promise<readonly string[]> {
+    const { entries } = await this.store.snapshot(NEVER);
+    const stored = entries.map(
+      ({ key, value, lease }) => `store ${key} ${value}${lease === '0' ? '' : ' on a lease'}`,
+    );
+    return [...this.kernel.lines(), ...this.firewall.lines(), ...this.files.lines(), ...stored].sort();
+  }
+
+  /** How often anything was written through a port, or tried to be. */
+  get writes(): number {
+    const { kernel, firewall, files, store } = this;
+    const { write, grantLease } = store.asked;
+    return kernel.log.length + firewall.writes + files.writes + write + grantLease;
+  }
+
+  async #readConfig(path: string): Promise<ConfigReading> {
+    const text = (await this.files.read(path))?.content ?? '';
+    const reading = readConfig(text, path);
+    return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+  }
+}
+
+/** Nobody waits on this host: a sleep is over at once, and its time has passed. */
+function hastyClock(): Clock {
+  let nowMs = 0;
+  return {
+    now: () => nowMs,
+    boottimeMs: () => nowMs,
+    async sleep(ms, signal) {
+      signal.throwIfAborted();
+      nowMs += ms;
+    },
+  };
+}
