@@ -37,6 +37,7 @@ export function reconcilersOf(
   dataPlane?: DataPlane,
 ): Reconcilers {
   const { instance } = inputs.config;
+  const alias = linkAlias(instance.name);
   const scope = () => scopeOf(inputs);
   return {
     'network-config': networkConfigReconciler(access, files, () => ({
@@ -48,9 +49,9 @@ export function reconcilersOf(
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
     ),
-    link: linkReconciler(netlink, tuns, linkAlias(instance.name)),
+    link: linkReconciler(netlink, tuns, alias),
     sysctl: sysctlReconciler(sysctls, netlink),
-    address: addressReconciler(netlink, scope),
+    address: addressReconciler(netlink, alias, scope),
     ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),
     route: routeReconciler(netlink, instance.routeProtocol, scope),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),

@@ -1,5 +1,5 @@
 /** Addresses on our devices. */
-import { contains } from '../model/address.js';
+import { contains, FAMILY_BITS, familyOf } from '../model/address.js';
 import { diff, type Kind } from '../model/diff.js';
 import { addressKey } from '../model/keys.js';
 import type { AddressState } from '../model/objects.js';
@@ -12,18 +12,31 @@ import type { Scope } from './scope.js';
 /** Device, address and length are the identity: there is nothing left to differ. */
 const kind: Kind<AddressState> = { differences: () => [] };
 
-/** Ours are the addresses on our devices inside our network, as flannel has it; an operator's other ones stay. */
-export function addressReconciler(netlink: Netlink, scope: () => Scope): Reconciler<AddressState> {
+/**
+ * Ours are, on devices that carry `alias`, the addresses inside our network, as flannel has it, and those of a host
+ * alone, as we write them: one of an earlier network would be the source of the host's own packets. An operator's
+ * other ones stay, and so does everything on a device of another's that has our device's name.
+ */
+export function addressReconciler(
+  netlink: Netlink,
+  alias: string,
+  scope: () => Scope,
+): Reconciler<AddressState> {
   return {
     name: 'address',
     async observe() {
       const { devices, networks } = scope();
-      return (await netlink.addresses())
+      const [links, addresses] = await Promise.all([netlink.links(), netlink.addresses()]);
+      const marked = new Set(links.filter((link) => link.alias === alias).map(({ name }) => name));
+      const isOurForm = ({ address, length }: AddressState) =>
+        length === FAMILY_BITS[familyOf(address)] || networks.some((network) => contains(network, address));
+      return addresses
         .filter(({ link }) => devices.includes(link))
-        .map(({ link, address, length }) => ({
-          key: addressKey(link, address, length),
-          state: { link, address, length },
-          ours: networks.some((network) => contains(network, address)),
+        .map(({ link, address, length }) => ({ link, address, length }))
+        .map((state) => ({
+          key: addressKey(state.link, state.address, state.length),
+          state,
+          ours: marked.has(state.link) && isOurForm(state),
         }));
     },
     diff: (desired, observed) => diff(kind, desired, observed),
