@@ -48,11 +48,11 @@ export interface ConvergeOptions {
   readonly onAction: (action: PlannedAction, result: ActionResult) => void;
 }
 
-const RETRIES = 3; // A busy device or a lost race is over by then; what is not will not go away by itself.
+const RETRIES = 3; // A busy device is free by then; what is not will not go away by itself.
 const RETRY_AFTER_MS = 300;
 
 /**
- * Runs passes over all kinds, additions in order and deletions backwards, until a pass finds nothing to do.
+ * Runs passes over all kinds, additions in order and deletions backwards, until a pass leaves nothing to do.
  * Rejects only with what observing rejected with, or on abort.
  */
 export async function converge(options: ConvergeOptions, signal: AbortSignal): Promise<Convergence> {
@@ -69,7 +69,7 @@ export async function converge(options: ConvergeOptions, signal: AbortSignal): P
       return { outcome: 'conflict', conflicts: pass.conflicts };
     else if (++fruitless > RETRIES) return { outcome: 'failed', failures: pass.failures };
     if (clock.boottimeMs() >= deadline) return { outcome: 'timed out' };
-    if (pass.done === 0) await clock.sleep(RETRY_AFTER_MS, signal);
+    await clock.sleep(RETRY_AFTER_MS, signal);
   }
 }
 
@@ -84,9 +84,11 @@ async function runPass(options: ConvergeOptions, presence: Presence, signal: Abo
   const pass: Pass = { done: 0, left: 0, failures: [], conflicts: [] };
   for (const kind of KINDS) await runKind(kind, 'additions', options, presence, pass, signal);
   // Deletes only after every addition of every kind, and not at all when one of those failed.
-  if (pass.failures.length === 0) {
-    for (const kind of KINDS.toReversed()) await runKind(kind, 'deletions', options, presence, pass, signal);
+  if (pass.failures.length > 0) {
+    pass.left++; // Whether anything is to be deleted was not looked at.
+    return pass;
   }
+  for (const kind of KINDS.toReversed()) await runKind(kind, 'deletions', options, presence, pass, signal);
   return pass;
 }
 
@@ -99,8 +101,13 @@ async function runKind<K extends KindName>(
   signal: AbortSignal,
 ): Promise<void> {
   const reconciler = reconcilers[kind];
+  if (reconciler === undefined) return;
   const state = desired();
-  if (reconciler === undefined || !isDecided(state)) return;
+  if (!isDecided(state)) {
+    // What was done has changed the question; the next pass tells.
+    pass.left++;
+    return;
+  }
   const objects = state.objects[kind];
   const round = await runRound(reconciler, objects, { isPresent: (key) => presence.has(key), only }, signal);
   const { planned, results, remaining } = round;
