@@ -28,6 +28,7 @@ import { jsonLog, silentLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
 import { requireNetworkPrivileges } from './sys/privileges.js';
 import {
+  lastingAbort,
   onHangUp,
   packageVersion,
   processEnvironment,
@@ -120,7 +121,17 @@ function openSession(config: Config): Session {
   return { inputs, access, reconcilers: reconcilersOf(host, inputs, access), close: () => store.close() };
 }
 
-async function runDaemon(path: string, config: Config, signal: AbortSignal): Promise<void> {
+async function runDaemon(path: string, config: Config, until: AbortSignal): Promise<void> {
+  const stop = lastingAbort(until);
+  try {
+    await runDaemonUntil(path, config, stop.signal);
+  } finally {
+    // What a failure leaves running would look like a daemon.
+    stop.abort();
+  }
+}
+
+async function runDaemonUntil(path: string, config: Config, signal: AbortSignal): Promise<void> {
   const log = jsonLog();
   const host = hostPorts();
   const dataPlane = createDataPlane({ log });

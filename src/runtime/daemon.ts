@@ -43,6 +43,7 @@ export class Daemon {
   #isReady = false;
   #configError: string | undefined;
   #configLoadedAt: number;
+  #reloading: Promise<unknown> = Promise.resolve();
 
   constructor(dependencies: DaemonDependencies) {
     this.#deps = dependencies;
@@ -76,7 +77,10 @@ export class Daemon {
     return this.#keeper.term();
   }
 
-  /** Runs until `signal` aborts; then the packet loop is stopped and everything on the host stays. */
+  /**
+   * Runs until `signal` aborts; then the packet loop is stopped and everything on the host stays. Rejects when a
+   * part of it failed for good; `signal` must then be aborted to end the other parts.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const { inputs, store, dataPlane, clock } = this.#deps;
     try {
@@ -95,7 +99,14 @@ export class Daemon {
   }
 
   /** Reads the file again: a good one takes effect at once, a bad one changes nothing. Resolves with what is wrong. */
-  async reload(): Promise<string | undefined> {
+  reload(): Promise<string | undefined> {
+    // One after the other: a slow reading must not overtake a newer one.
+    const reload = this.#reloading.then(() => this.#reload());
+    this.#reloading = reload.catch(() => {});
+    return reload;
+  }
+
+  async #reload(): Promise<string | undefined> {
     const { source, inputs, store, log, clock } = this.#deps;
     const reading = await source.read();
     const error = 'error' in reading ? reading.error : restartNeeded(inputs.config, reading.config);

@@ -22,13 +22,22 @@ export function stderrText(text: string): void {
 
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once, as it would without us. */
 export function terminationSignal(): AbortSignal {
-  const controller = new AbortController();
-  // Every watch and every wait of the daemon hangs on this one; they are not a leak.
-  setMaxListeners(0, controller.signal);
+  const controller = lastingAbort();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => controller.abort(new Error(`Received ${name}`)));
   }
   return controller.signal;
+}
+
+/** For all watches and waits of a daemon: aborted with `parent`, or on its own. */
+export function lastingAbort(parent?: AbortSignal): AbortController {
+  const controller = new AbortController();
+  // That many hang on it is no leak.
+  setMaxListeners(0, controller.signal);
+  const follow = () => controller.abort(parent?.reason);
+  if (parent?.aborted) follow();
+  else parent?.addEventListener('abort', follow, { once: true });
+  return controller;
 }
 
 /** Calls `reload` at each SIGHUP until `signal` aborts. */
