@@ -1,9 +1,10 @@
 /** What the daemon answers on its socket. */
 import type { StatusReport } from '../model/status.js';
-import type { Clock, ControlReply, ControlRequest } from '../ports.js';
-import type { Daemon } from './daemon.js';
+import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
+import type { Attempt, Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
 
+const DEFAULT_TIMEOUT_MS = 30_000;
 const MOST_TIMEOUT_MS = 600_000;
 
 export function controlApi(
@@ -13,33 +14,33 @@ export function controlApi(
   signal: AbortSignal,
 ): (request: ControlRequest) => Promise<ControlReply> {
   return async ({ method, path }) => {
-    const { pathname, searchParams } = new URL(path, 'http://localhost');
-    if (method === 'GET' && pathname === '/status') return json(200, status());
-    if (method === 'POST' && pathname === '/apply') {
-      const file = searchParams.get('file');
-      if (file !== null && file !== daemon.config.path) {
-        return { status: 409, body: `The daemon runs with ${daemon.config.path}, not with ${file}` };
-      }
-      return applyNow(
-        daemon,
-        Math.min(Number(searchParams.get('timeoutMs') ?? 30_000), MOST_TIMEOUT_MS),
-        clock,
-        signal,
-      );
+    const [resource, query] = path.split('?', 2);
+    if (method === 'GET' && resource === '/status') return json(200, status());
+    if (method === 'POST' && resource === '/apply') {
+      return applyNow(daemon, new URLSearchParams(query), clock, signal);
     }
-    return { status: 404, body: `Nothing answers to ${method} ${pathname}` };
+    return { status: 404, body: `Nothing answers to ${method} ${resource}` };
   };
 }
 
 async function applyNow(
   daemon: Daemon,
-  timeoutMs: number,
+  query: URLSearchParams,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ControlReply> {
+  const file = query.get('file');
+  if (file !== null && file !== daemon.config.path) {
+    return { status: 409, body: `The daemon runs with ${daemon.config.path}, not with ${file}` };
+  }
+  const timeoutMs = Number(query.get('timeoutMs') ?? DEFAULT_TIMEOUT_MS);
+  if (!(timeoutMs >= 0)) {
+    const given = JSON.stringify(query.get('timeoutMs'));
+    return { status: 400, body: `Cannot apply with timeoutMs ${given}: must be a number of milliseconds` };
+  }
   const error = await daemon.reload();
   if (error !== undefined) return { status: 422, body: error };
-  const attempts: Parameters<Parameters<Daemon['converge']>[0]>[0][] = [];
+  const attempts: Attempt[] = [];
   const actions = () =>
     attempts.map(({ action, result }) => ({
       ...action,
@@ -47,11 +48,12 @@ async function applyNow(
       ...(result.error && { error: result.error.message }),
     }));
   try {
-    await withDeadline(clock, timeoutMs, 'converging', signal, (limited) =>
+    await withDeadline(clock, Math.min(timeoutMs, MOST_TIMEOUT_MS), 'converging', signal, (limited) =>
       daemon.converge((attempt) => attempts.push(attempt), limited),
     );
     return json(200, { outcome: 'converged', message: '', actions: actions() });
   } catch (error) {
+    if (error instanceof StoreUnavailableError) return { status: 503, body: error.message };
     if (!(error instanceof DeadlineError)) throw error;
     const message = 'Still converging at the time-out: `flannelette status` says what is missing';
     return json(200, { outcome: 'timed out', message, actions: actions() });

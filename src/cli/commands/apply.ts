@@ -56,6 +56,13 @@ export async function apply(context: CommandContext, path: string, options: Appl
   }
 }
 
+/** HTTP status → what it is to the operator. */
+const REFUSALS: Readonly<Record<number, ExitCode>> = {
+  409: EXIT.held,
+  422: EXIT.invalidConfig,
+  503: EXIT.storeUnreachable,
+};
+
 /** A running daemon reads its own file again and converges; undefined when none runs. */
 async function applyThroughDaemon(
   context: CommandContext,
@@ -67,10 +74,12 @@ async function applyThroughDaemon(
   const request = { method: 'POST', path: `/apply?${query}` } as const;
   const reply = await context.control.ask(socketPath(config.instance), request, context.signal);
   if (reply === undefined) return undefined;
-  if (reply.status === 409) throw new CommandError(reply.body.trimEnd(), EXIT.held);
-  if (reply.status === 422) throw new CommandError(reply.body.trimEnd(), EXIT.invalidConfig);
-  if (reply.status !== 200)
-    throw new CommandError(`The daemon could not apply: ${reply.body.trimEnd()}`, EXIT.failed);
+  if (reply.status !== 200) {
+    const exitCode = REFUSALS[reply.status];
+    const message = reply.body.trimEnd();
+    if (exitCode !== undefined) throw new CommandError(message, exitCode);
+    throw new CommandError(`The daemon could not apply: ${message}`, EXIT.failed);
+  }
   const document = JSON.parse(reply.body) as ApplyDocument;
   report(context, format, document);
   return document.outcome === 'converged' ? EXIT.done : EXIT.converging;
