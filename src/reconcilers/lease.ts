@@ -6,6 +6,7 @@ import { leaseKey, subnetKey } from '../model/keys.js';
 import type { Lease, PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
+import type { StoreView } from '../model/store-view.js';
 import { leaseJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
@@ -34,7 +35,7 @@ export function leaseReconciler(
   async function step({ verb, key, before, after }: Action<LeaseState>, signal: AbortSignal): Promise<void> {
     const subnets = (after ?? before)?.subnets;
     if (subnets === undefined) return;
-    const inStore = knownView(access).leases.find((lease) => leaseKey(lease.subnets) === key);
+    const inStore = readable(knownView(access)).find((lease) => leaseKey(lease.subnets) === key);
     const entryKey = `subnets/${subnetKey(subnets)}`;
     try {
       if (verb === 'delete') await remove(entryKey, inStore, signal);
@@ -90,8 +91,8 @@ export function leaseReconciler(
     name: 'lease',
     async observe(desired) {
       const wanted = new Set(desired.map(({ key }) => key));
-      return knownView(access)
-        .leases.map(({ subnets, attributes }) => ({
+      return readable(knownView(access))
+        .map(({ subnets, attributes }) => ({
           key: leaseKey(subnets),
           state: { subnets, attributes },
           ours: isSameHost(attributes.publicIps, publicIps()),
@@ -101,6 +102,14 @@ export function leaseReconciler(
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) => carryOut(actions, signal, (action) => step(action, signal)),
   };
+}
+
+/**
+ * Those that cannot be peers, too: this host's lease on a subnet of the network before, or on one that an older
+ * lease holds, has to be given back all the same.
+ */
+function readable({ leases, quarantined }: StoreView): readonly Lease[] {
+  return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
 }
 
 function isSameHost(holder: PublicIps, us: PublicIps | undefined): boolean {
