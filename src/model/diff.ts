@@ -9,6 +9,7 @@ import type { Action, ForeignConflict, Plan, ResourceKey } from './plan.js';
 export interface Desired<State> {
   readonly key: ResourceKey;
   readonly state: State;
+  /** What must be in place before it is created or changed, and before anything else of its kind is deleted. */
   readonly requires?: readonly ResourceKey[];
 }
 
@@ -74,6 +75,9 @@ export function diff<State>(
       });
     }
   }
+  // While what is wanted has to wait, what is there stays in use: a host that gets no lease in a new network goes
+  // on in the old one.
+  const awaited = [...new Set(desired.flatMap(({ requires = [] }) => requires))].sort();
   for (const { key, state, ours } of found.values()) {
     if (wanted.has(key) || !ours) continue;
     actions.push({
@@ -81,7 +85,7 @@ export function diff<State>(
       key,
       reason: 'not wanted any more',
       before: state,
-      requires: [],
+      requires: awaited,
       interrupts: interrupts('delete', undefined, state),
     });
   }

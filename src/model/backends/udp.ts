@@ -25,6 +25,8 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
   const mtu = input.mtu === 'auto' ? host.external.mtu - ENCAPSULATION_BYTES : input.mtu;
   const multiQueue = dataplane.workers > 1;
   const link = linkKey(instance);
+  // The lease too: a device that is there from before must not be given a subnet that is not ours.
+  const onLink = [link, ...requires];
   // A /32, as flannel's since v0.11: the source address of the host's own traffic, and no broadcast route.
   const [tunAddress, tunAddressLength] = [baseOf(subnet), 32];
   const route: RouteState = {
@@ -55,16 +57,16 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
         },
       ],
       // Our ICMP errors enter through the TUN with our own address as source: without this a martian.
-      sysctl: [{ key: sysctlKey(acceptLocal), state: { name: acceptLocal, value: '1' }, requires: [link] }],
+      sysctl: [{ key: sysctlKey(acceptLocal), state: { name: acceptLocal, value: '1' }, requires: onLink }],
       address: [
         {
           key: addressKey(instance, tunAddress, tunAddressLength),
           state: { link: instance, address: tunAddress, length: tunAddressLength },
-          requires: [link],
+          requires: onLink,
         },
       ],
       // The whole network in one route: Docker's more specific connected route wins for our own subnet.
-      route: [{ key: routeKey(route), state: route, requires: [link] }],
+      route: [{ key: routeKey(route), state: route, requires: onLink }],
       forwarder: [
         {
           key: forwarder,
@@ -78,11 +80,15 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
             bind: { address: bindAddress, port: network.backend.port },
             sourceCheck: dataplane.sourceCheck,
           },
-          requires: [link],
+          requires: onLink,
         },
       ],
       peer: peers.map(
-        (state): Desired<PeerState> => ({ key: peerKey(state.subnet), state, requires: [forwarder] }),
+        (state): Desired<PeerState> => ({
+          key: peerKey(state.subnet),
+          state,
+          requires: [forwarder, ...requires],
+        }),
       ),
     },
   };

@@ -86,7 +86,7 @@ test('creates what is missing, changes what differs, deletes what is ours and no
         key: 'thing:old',
         reason: 'not wanted any more',
         before: { value: 3 },
-        requires: [],
+        requires: ['link:flannel0'],
         interrupts: false,
       },
     ],
@@ -156,6 +156,18 @@ test('adds before it deletes', () => {
       );
     }),
   );
+});
+
+test('deletes nothing before all that is wanted can be had', () => {
+  const old = { key: 'thing:old', state: { value: 3 }, ours: true } as const;
+  const wanted = [
+    { key: 'thing:a', state: { value: 1 }, requires: ['lease:new', 'link:flannel0'] },
+    { key: 'thing:b', state: { value: 1 }, requires: ['link:flannel0'] },
+  ] as const;
+  const requires = (desired: readonly Desired<Thing>[]) =>
+    diff(kind, desired, [old]).actions.find(({ verb }) => verb === 'delete')?.requires;
+  assert.deepEqual(requires(wanted), ['lease:new', 'link:flannel0']);
+  assert.deepEqual(requires([]), [], 'where nothing is wanted there is nothing to wait for');
 });
 
 test('the inverses in reverse order undo a plan', () => {
