@@ -2,7 +2,7 @@
 import type { Lease } from '../model/lease.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
-import { type BackOff, backOffMs } from './back-off.js';
+import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { Wake } from './wake.js';
 
 export interface LeaseKeeperDependencies {
@@ -20,17 +20,30 @@ export interface LeaseTerm {
   readonly expiresAt?: number;
 }
 
+/** Times are CLOCK_BOOTTIME's, so a suspended host refreshes at once on waking. */
+interface HeldLease {
+  readonly etcdLease: string;
+  /** Undefined until etcd has told. */
+  expiresMs?: number;
+  /** When to ask for more time. */
+  dueMs: number;
+}
+
 const RESERVED = '0';
 const BACK_OFF: BackOff = { firstMs: 1_000, mostMs: 60_000 };
+/** A wait that ends for nothing costs nothing. */
+const UNTIL_WOKEN_MS = 3_600_000;
 
 /**
- * Refreshes at a third of the time that is left: a TTL of 24 h is refreshed every 8 h, and after failures ever
- * sooner. Deadlines count on CLOCK_BOOTTIME, so a suspended host refreshes at once on waking.
+ * - A lease that was not in hand before has an unknown time left: it is refreshed at once.
+ * - It is refreshed at a third of its time: every 8 h at a TTL of 24 h.
+ * - A failed refresh is tried again after a back-off, but no later than a third of what is left.
+ * - A reservation is never refreshed.
  */
 export class LeaseKeeper {
   readonly #deps: LeaseKeeperDependencies;
   readonly #wake = new Wake();
-  #held: { etcdLease: string; expiresMs: number; refreshMs: number } | undefined;
+  #held: HeldLease | undefined;
   #failures = 0;
 
   constructor(dependencies: LeaseKeeperDependencies) {
@@ -41,11 +54,12 @@ export class LeaseKeeper {
   wake = (): void => this.#wake.wake();
 
   term(): LeaseTerm | undefined {
-    const etcdLease = this.#deps.ownLease()?.etcdLease;
+    const { ownLease, clock } = this.#deps;
+    const etcdLease = ownLease()?.etcdLease;
     if (etcdLease === undefined) return undefined;
-    if (this.#held?.etcdLease !== etcdLease) return { etcdLease };
-    const { clock } = this.#deps;
-    return { etcdLease, expiresAt: clock.now() + this.#held.expiresMs - clock.boottimeMs() };
+    const expiresMs = this.#held?.etcdLease === etcdLease ? this.#held.expiresMs : undefined;
+    if (expiresMs === undefined) return { etcdLease };
+    return { etcdLease, expiresAt: clock.now() + expiresMs - clock.boottimeMs() };
   }
 
   /** Runs until `signal` aborts; then resolves. */
@@ -68,51 +82,47 @@ export class LeaseKeeper {
       this.#held = undefined;
       return UNTIL_WOKEN_MS;
     }
-    // An adopted lease has an unknown time left: refresh it at once.
-    if (this.#held?.etcdLease !== etcdLease) this.#held = undefined;
-    const dueInMs = (this.#held?.refreshMs ?? 0) - clock.boottimeMs();
-    if (dueInMs > 0) return Math.min(dueInMs, UNTIL_WOKEN_MS);
-    await this.#refresh(etcdLease, signal);
-    return this.#retryMs();
+    if (this.#held?.etcdLease !== etcdLease) {
+      this.#held = { etcdLease, dueMs: clock.boottimeMs() };
+      this.#failures = 0;
+    }
+    const held = this.#held;
+    if (held.dueMs <= clock.boottimeMs()) await this.#refresh(held, signal);
+    return Math.min(Math.max(0, held.dueMs - clock.boottimeMs()), UNTIL_WOKEN_MS);
   }
 
-  async #refresh(etcdLease: string, signal: AbortSignal): Promise<void> {
+  async #refresh(held: HeldLease, signal: AbortSignal): Promise<void> {
     const { access, clock, log } = this.#deps;
+    const { etcdLease } = held;
     const askedMs = clock.boottimeMs();
     try {
-      const ttlSeconds = await access.store.keepAlive(etcdLease, signal);
+      const ttlMs = (await access.store.keepAlive(etcdLease, signal)) * 1000;
       this.#failures = 0;
-      if (ttlSeconds > 0) {
+      if (ttlMs > 0) {
         // Counted from the question, not the answer: never later than etcd's own reckoning.
-        this.#held = {
-          etcdLease,
-          expiresMs: askedMs + ttlSeconds * 1000,
-          refreshMs: askedMs + (ttlSeconds * 1000) / 3,
-        };
+        held.expiresMs = askedMs + ttlMs;
+        held.dueMs = askedMs + ttlMs / 3;
         return;
       }
       log.warn({ etcdLease }, 'lease expired');
-      this.#held = undefined;
+      delete held.expiresMs;
+      held.dueMs = clock.boottimeMs() + BACK_OFF.firstMs;
+      // The key went with it: once that is known, the reconciler takes a new one.
       await access.refresh(signal);
     } catch (error) {
       if (signal.aborted) return;
       this.#failures++;
-      if (this.#failures === 1) log.warn({ etcdLease, error: String(error) }, 'lease not refreshed');
+      if (isWorthSaying(this.#failures)) {
+        log.warn({ etcdLease, failures: this.#failures, error: String(error) }, 'lease not refreshed');
+      }
+      held.dueMs = clock.boottimeMs() + this.#retryMs(held);
     }
   }
 
-  #retryMs(): number {
+  #retryMs({ expiresMs = 0 }: HeldLease): number {
     const { clock, random } = this.#deps;
-    if (this.#failures === 0) {
-      return this.#held === undefined
-        ? BACK_OFF.firstMs
-        : Math.max(0, this.#held.refreshMs - clock.boottimeMs());
-    }
-    const retry = backOffMs(BACK_OFF, this.#failures, random.next());
-    const leftMs = (this.#held?.expiresMs ?? 0) - clock.boottimeMs();
-    return leftMs > 0 ? Math.max(BACK_OFF.firstMs, Math.min(retry, leftMs / 3)) : retry;
+    const retryMs = backOffMs(BACK_OFF, this.#failures, random.next());
+    const leftMs = expiresMs - clock.boottimeMs();
+    return leftMs > 0 ? Math.max(BACK_OFF.firstMs, Math.min(retryMs, leftMs / 3)) : retryMs;
   }
 }
-
-/** Timers hold at most 2^31 ms; a wait that ends for nothing costs nothing. */
-const UNTIL_WOKEN_MS = 3_600_000;
