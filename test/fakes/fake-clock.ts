@@ -52,6 +52,12 @@ export class FakeClock implements Clock {
     this.#wallOffsetMs += ms;
   }
 
+  /** The machine sleeps for `ms`: nobody acts meanwhile, and whoever is due by then wakes afterwards. */
+  async suspend(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    await this.advance(0);
+  }
+
   /** Lets `ms` pass: each sleeper wakes at its own time and acts before the next one does. */
   async advance(ms: number): Promise<void> {
     const end = this.#nowMs + ms;
