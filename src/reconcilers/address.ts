@@ -24,14 +24,14 @@ export function addressReconciler(
 ): Reconciler<AddressState> {
   return {
     name: 'address',
-    async observe() {
+    async observe(_desired, _signal, remade) {
       const { devices, networks } = scope();
       const [links, addresses] = await Promise.all([netlink.links(), netlink.addresses()]);
       const marked = new Set(links.filter((link) => link.alias === alias).map(({ name }) => name));
       const isOurForm = ({ address, length }: AddressState) =>
         length === FAMILY_BITS[familyOf(address)] || networks.some((network) => contains(network, address));
       return addresses
-        .filter(({ link }) => devices.includes(link))
+        .filter(({ link }) => devices.includes(link) && !remade?.has(link))
         .map(({ link, address, length }) => ({ link, address, length }))
         .map((state) => ({
           key: addressKey(state.link, state.address, state.length),

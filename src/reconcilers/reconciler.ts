@@ -11,8 +11,15 @@ export interface Reconciler<State> {
   /**
    * Everything of this kind that is ours, and whatever foreign object stands in the place of a desired one.
    * Rejects with ObserveError when the answer would be incomplete: nothing is ever pruned on a guess.
+   *
+   * `remade` names devices that will be made anew before it is this kind's turn. They are shown as they will be
+   * then, with nothing on them: a preview must announce what has to be put there again.
    */
-  observe(desired: readonly Desired<State>[], signal: AbortSignal): Promise<readonly Observed<State>[]>;
+  observe(
+    desired: readonly Desired<State>[],
+    signal: AbortSignal,
+    remade?: ReadonlySet<string>,
+  ): Promise<readonly Observed<State>[]>;
   /** Pure and deterministic. */
   diff(desired: readonly Desired<State>[], observed: readonly Observed<State>[]): Plan<State>;
   /** Carries out `actions` in order, batched where the kernel can; one result each. Rejects on abort alone. */

@@ -41,7 +41,7 @@ export function routeReconciler(
 
   return {
     name: 'route',
-    async observe(desired) {
+    async observe(desired, _signal, remade) {
       const { devices, networks } = scope();
       const isOurs = (route: NetlinkRoute) =>
         route.protocol === protocol &&
@@ -50,6 +50,7 @@ export function routeReconciler(
       const wanted = new Set(desired.map(({ key }) => key));
       const found = new Map<string, Observed<RouteState>>();
       for (const route of await netlink.routes()) {
+        if (route.link !== undefined && remade?.has(route.link)) continue;
         const key = routeKey(route);
         const ours = isOurs(route);
         // Several routes of one identity: the kernel uses the first, so that is the one in place.

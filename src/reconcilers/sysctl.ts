@@ -13,10 +13,10 @@ const kind: Kind<SysctlState> = {
 export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler<SysctlState> {
   return {
     name: 'sysctl',
-    async observe(desired) {
+    async observe(desired, _signal, remade) {
       const read = desired.map(async ({ state: { name } }) => ({
         name,
-        value: await currentValue(sysctls, name),
+        value: await currentValue(sysctls, name, remade),
       }));
       return (await Promise.all(read)).flatMap(({ name, value }) =>
         value === undefined ? [] : [{ key: sysctlKey(name), state: { name, value }, ours: true }],
@@ -33,7 +33,13 @@ export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler
 }
 
 /** A device that is not there yet begins with the defaults of its kind (Documentation/networking/ip-sysctl.rst, conf/default). */
-async function currentValue(sysctls: Sysctls, name: string): Promise<string | undefined> {
-  const ofNewDevices = name.replace(/^(net\.ipv[46]\.conf)\.[^.]+\./, '$1.default.');
-  return (await sysctls.read(name)) ?? sysctls.read(ofNewDevices);
+async function currentValue(
+  sysctls: Sysctls,
+  name: string,
+  remade: ReadonlySet<string> | undefined,
+): Promise<string | undefined> {
+  const [, place, device = ''] = /^(net\.ipv[46]\.conf)\.([^.]+)\./.exec(name) ?? [];
+  const present = remade?.has(device.replaceAll('/', '.')) ? undefined : await sysctls.read(name);
+  if (present !== undefined || place === undefined) return present;
+  return sysctls.read(name.replace(`${place}.${device}`, `${place}.default`));
 }

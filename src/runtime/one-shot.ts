@@ -22,13 +22,23 @@ export async function planAll(
   signal: AbortSignal,
 ): Promise<Plans> {
   const plans: { [K in KindName]?: Plan<StateOf[K]> } = {};
+  const remade = new Set<string>();
   const plan = async <K extends KindName>(kind: K) => {
     const reconciler = reconcilers[kind];
     if (reconciler !== undefined)
-      plans[kind] = (await planRound(reconciler, objects[kind], signal)) as (typeof plans)[K];
+      plans[kind] = (await planRound(reconciler, objects[kind], signal, remade)) as (typeof plans)[K];
   };
-  for (const kind of KINDS) await plan(kind);
+  for (const kind of KINDS) {
+    await plan(kind);
+    if (kind === 'link') for (const name of remadeDevices(plans.link)) remade.add(name);
+  }
   return plans;
+}
+
+/** A device whose change interrupts cannot be changed in place: it is made anew, and what was on it is gone. */
+function remadeDevices(plan: Plans['link']): readonly string[] {
+  const remakes = (plan?.actions ?? []).filter(({ verb, interrupts }) => verb === 'update' && interrupts);
+  return remakes.flatMap(({ after }) => after?.name ?? []);
 }
 
 export type Convergence =

@@ -41,13 +41,14 @@ export async function runRound<State>(
   return { planned, results: [...results, ...waiting], remaining };
 }
 
-/** The plan alone; writes nothing. */
+/** The plan alone; writes nothing. `remade`: see Reconciler. */
 export async function planRound<State>(
   reconciler: Reconciler<State>,
   desired: readonly Desired<State>[],
   signal: AbortSignal,
+  remade?: ReadonlySet<string>,
 ): Promise<Plan<State>> {
-  const observed = await reconciler.observe(desired, signal);
+  const observed = await reconciler.observe(desired, signal, remade);
   signal.throwIfAborted();
   return reconciler.diff(desired, observed);
 }
