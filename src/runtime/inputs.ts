@@ -47,6 +47,8 @@ export class Inputs {
   }
 
   setConfig(config: Config): void {
+    // An interface that was chosen by other rules must not be planned with.
+    if (!asksTheSame(config, this.#config)) this.#host = undefined;
     this.#config = config;
     this.#wake.wake();
     this.changed();
@@ -75,19 +77,27 @@ export class Inputs {
   /** Looks at the host once. Never rejects: what is wrong becomes part of the state. */
   async observeHost(): Promise<void> {
     const { netlink, files, storeAddress } = this.#deps;
+    const config = this.#config;
     let host: HostFacts | Error;
     try {
-      host = await hostFacts(this.#config, netlink, files, storeAddress);
+      host = await hostFacts(config, netlink, files, storeAddress);
       this.#failures = 0;
     } catch (thrown) {
       host = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#failures++;
     }
-    if (isSame(host, this.#host)) return;
+    // Asked before the file changed: whoever changed it has asked anew.
+    if (!asksTheSame(config, this.#config) || isSame(host, this.#host)) return;
+    this.#tell(host);
     this.#host = host;
-    if (host instanceof Error) this.#deps.log.warn({ error: host.message }, 'no usable interface');
-    else this.#deps.log.info({ ...host.external }, 'interface chosen');
     this.changed();
+  }
+
+  #tell(host: HostFacts | Error): void {
+    const { log } = this.#deps;
+    const before = this.#host instanceof Error ? undefined : this.#host?.external;
+    if (host instanceof Error) log.warn({ error: host.message }, 'no usable interface');
+    else if (!equalJson(host.external, before)) log.info({ ...host.external }, 'interface chosen');
   }
 
   /** Keeps looking at the host until `signal` aborts; then resolves. */
@@ -105,6 +115,11 @@ export class Inputs {
       }
     }
   }
+}
+
+/** Whether the host is asked the same with both. */
+function asksTheSame(left: Config, right: Config): boolean {
+  return equalJson(left.host, right.host) && left.files.subnetEnv === right.files.subnetEnv;
 }
 
 function isSame(left: HostFacts | Error, right: HostFacts | Error | undefined): boolean {
