@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { readConfig } from '../../../src/config/read-config.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import type { Config } from '../../../src/model/config.js';
+import { isDecided } from '../../../src/model/desired.js';
+import type { StoreView } from '../../../src/model/store-view.js';
+import { type Log, ObserveError } from '../../../src/ports.js';
+import { Inputs } from '../../../src/runtime/inputs.js';
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeFiles } from '../../fakes/fake-files.js';
+import { fakeHost } from '../../fakes/fake-kernel.js';
+
+const NOTHING: StoreView = { leases: [], quarantined: [], taken: [] };
+
+/** The article's network, and what `more` says of the host. */
+function config(host = '{}'): Config {
+  const text = `
+network: { cidr: 4.0.0.0/16, subnetLength: 24 }
+host: ${host}
+store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
+`;
+  const reading = readConfig(text, 'flannelette.yaml');
+  if ('errors' in reading) throw new Error(JSON.stringify(reading.errors));
+  return reading.config;
+}
+
+class InputsWorld {
+  readonly clock = new FakeClock();
+  readonly kernel = fakeHost({ address: '10.8.65.66/16', gateway: '10.8.0.1' });
+  readonly files = new FakeFiles();
+  readonly said: string[] = [];
+  view: StoreView | undefined = NOTHING;
+  /** How often the subscribers were told. */
+  told = 0;
+  readonly inputs: Inputs;
+
+  constructor() {
+    const say = (_: object, message: string) => void this.said.push(message);
+    const log: Log = { debug: say, info: say, warn: say, error: say };
+    const { clock, kernel, files } = this;
+    this.inputs = new Inputs({
+      config: config(),
+      storeView: () => this.view,
+      storeAddress: undefined,
+      netlink: kernel.netlink,
+      files,
+      clock,
+      random: { next: () => 0.5 },
+      log,
+      forwards: true,
+    });
+    this.inputs.subscribe(() => this.told++);
+  }
+
+  /** The public address that is planned with, or what that waits for. */
+  publicIp(): string | undefined {
+    const state = this.inputs.state();
+    return isDecided(state) ? state.publicIps.ipv4 : state.reason;
+  }
+
+  loseDefaultRoute(): void {
+    this.kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+  }
+
+  regainDefaultRoute(): void {
+    this.kernel.foreign({ op: 'set-link', name: 'eth0', up: true });
+    this.kernel.addRoute({
+      destination: parsePrefix('0.0.0.0/0'),
+      via: parseAddress('10.8.0.1'),
+      link: 'eth0',
+    });
+  }
+}
+
+async function watching(body: (world: InputsWorld) => Promise<void>): Promise<void> {
+  const world = new InputsWorld();
+  const stop = new AbortController();
+  const running = world.inputs.run(stop.signal);
+  await world.clock.advance(1_000);
+  try {
+    await body(world);
+  } finally {
+    stop.abort();
+    await running;
+    assert.equal(world.clock.sleeping, 0);
+  }
+}
+
+test('before the host was looked at nothing can be told', () => {
+  const world = new InputsWorld();
+  assert.deepEqual(world.inputs.state(), {
+    waitsFor: 'interface',
+    reason: 'the interfaces have not been read yet',
+  });
+});
+
+test('one look is enough to tell', async () => {
+  const world = new InputsWorld();
+  await world.inputs.observeHost();
+  assert.equal(world.publicIp(), '10.8.65.66');
+  assert.deepEqual([world.told, world.said], [1, ['interface chosen']]);
+});
+
+test('the same input gives the same object', async () => {
+  const world = new InputsWorld();
+  await world.inputs.observeHost();
+  const state = world.inputs.state();
+  assert.equal(world.inputs.state(), state);
+  await world.inputs.observeHost();
+  assert.equal(world.inputs.state(), state, 'nothing has changed on the host');
+  assert.equal(world.told, 1);
+  world.view = { ...NOTHING };
+  assert.notEqual(world.inputs.state(), state);
+});
+
+test('a change of an interface is seen at once, and told', async () => {
+  await watching(async (world) => {
+    const { told } = world;
+    world.kernel.foreign({ op: 'set-link', name: 'eth0', mtu: 1400 });
+    await world.clock.advance(100);
+    const state = world.inputs.state();
+    assert.ok(isDecided(state));
+    assert.equal(state.mtu, 1372);
+    assert.equal(world.told, told + 1);
+    assert.deepEqual(world.said, ['interface chosen', 'interface chosen']);
+  });
+});
+
+test('a burst of changes costs one look each tenth of a second', async () => {
+  await watching(async (world) => {
+    let looks = 0;
+    const { links } = world.kernel.netlink;
+    world.kernel.netlink.links = () => {
+      looks++;
+      return links();
+    };
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      world.kernel.foreign({ op: 'set-link', name: 'lo', mtu: 60_000 + ms });
+      await world.clock.advance(10);
+    }
+    assert.ok(looks >= 9 && looks <= 11, `${looks} looks`);
+  });
+});
+
+test('without a usable interface it says why, and goes on as soon as there is one', async () => {
+  await watching(async (world) => {
+    world.loseDefaultRoute();
+    await world.clock.advance(100);
+    assert.match(world.publicIp() ?? '', /no default route/i);
+    assert.equal(world.said.at(-1), 'no usable interface');
+    const { length } = world.said;
+    await world.clock.advance(60_000);
+    assert.equal(world.said.length, length, 'it is said once');
+    world.regainDefaultRoute();
+    await world.clock.advance(100);
+    assert.equal(world.publicIp(), '10.8.65.66');
+  });
+});
+
+test('what cannot be read is tried again with a back-off', async () => {
+  const world = new InputsWorld();
+  world.kernel.readFailure = new ObserveError('Cannot list links: interrupted');
+  const stop = new AbortController();
+  const running = world.inputs.run(stop.signal);
+  await settle();
+  assert.equal(world.publicIp(), 'Cannot list links: interrupted');
+  world.kernel.readFailure = undefined;
+  await world.clock.advance(299);
+  assert.notEqual(world.publicIp(), '10.8.65.66');
+  await world.clock.advance(1);
+  assert.equal(world.publicIp(), '10.8.65.66');
+  stop.abort();
+  await running;
+});
+
+test('messages get lost: it looks again every minute', async () => {
+  await watching(async (world) => {
+    // Nobody is woken by a file.
+    world.files.edit('/run/flannel/subnet.env', 'FLANNEL_SUBNET=4.0.7.1/24\n');
+    await world.clock.advance(58_000);
+    assert.notEqual(subnet(world), '4.0.7.0/24');
+    await world.clock.advance(2_000);
+    assert.equal(subnet(world), '4.0.7.0/24');
+    assert.deepEqual(world.said, ['interface chosen'], 'it is still the same');
+  });
+});
+
+function subnet({ inputs }: InputsWorld): string | undefined {
+  const state = inputs.state();
+  return isDecided(state) ? state.subnets.ipv4 : state.reason;
+}
+
+test('another configuration takes effect and is told, with the same interface at once', async () => {
+  await watching(async (world) => {
+    const { told } = world;
+    const other = config();
+    world.inputs.setConfig({ ...other, network: { ...other.network, mtu: 1300 } });
+    const state = world.inputs.state();
+    assert.ok(isDecided(state));
+    assert.equal(state.mtu, 1300);
+    assert.equal(world.told, told + 1);
+    assert.equal(world.inputs.config.network.mtu, 1300);
+  });
+});
+
+test('an interface chosen by other rules is not planned with', async () => {
+  await watching(async (world) => {
+    world.inputs.setConfig(config('{ publicIP: 192.0.2.1 }'));
+    assert.equal(world.publicIp(), 'the interfaces have not been read yet');
+    await world.clock.advance(100);
+    assert.equal(world.publicIp(), '192.0.2.1');
+  });
+});
+
+test('nor is one that was being chosen when the rules changed', async () => {
+  const world = new InputsWorld();
+  const { links } = world.kernel.netlink;
+  let answer = () => {};
+  world.kernel.netlink.links = async () => {
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return links();
+  };
+  const looking = world.inputs.observeHost();
+  world.inputs.setConfig(config('{ publicIP: 192.0.2.1 }'));
+  answer();
+  await looking;
+  assert.equal(world.publicIp(), 'the interfaces have not been read yet');
+});
+
+test('whether the host forwards is part of what is wanted', async () => {
+  const world = new InputsWorld();
+  await world.inputs.observeHost();
+  const state = world.inputs.state();
+  assert.ok(isDecided(state));
+  assert.equal(state.objects.forwarder.length, 1);
+});
