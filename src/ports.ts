@@ -44,7 +44,7 @@ export class PrivilegeError extends Error {
   override readonly name = 'PrivilegeError';
   constructor(
     message: string,
-    /** For example `CAP_NET_ADMIN`. */
+    /** What is missing: `CAP_NET_ADMIN`, `/dev/net/tun`. */
     readonly capability: string,
     options?: ErrorOptions,
   ) {
@@ -313,6 +313,30 @@ export interface DataPlane {
   watch(wake: () => void, signal: AbortSignal): void;
 }
 
+// ---- the service manager ---------------------------------------------------------------------------------
+
+/** What a service manager can be told; all that stands in one message takes effect at once. */
+export interface News {
+  /** What it was started for works. Ends a reload too. */
+  readonly ready?: true;
+  readonly reloading?: true;
+  readonly stopping?: true;
+  /** A sign of life. */
+  readonly alive?: true;
+  /** Not ready yet, and not stuck: wait that much longer. */
+  readonly patienceMs?: number;
+  /** One line for people. */
+  readonly status?: string;
+}
+
+/** Whoever started this process and looks after it: systemd, or nobody. */
+export interface Notifier {
+  /** How often a sign of life is wanted at least; undefined when nobody looks for any. */
+  readonly watchdogMs: number | undefined;
+  /** False when the message could not be put down now: send it again. Never throws; that nobody listens is no failure. */
+  send(news: News): boolean;
+}
+
 // ---- the daemon's socket ---------------------------------------------------------------------------------
 
 export interface ControlRequest {
@@ -335,6 +359,6 @@ export interface ControlSocket {
     answer: (request: ControlRequest) => Promise<ControlReply>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Undefined when nobody listens at `path`. Rejects on abort, and when the answer breaks off. */
+  /** Undefined when nobody listens at `path`. Rejects with PrivilegeError when it is closed to us, with SystemError when the answer breaks off, and on abort. */
   ask(path: string, request: ControlRequest, signal: AbortSignal): Promise<ControlReply | undefined>;
 }

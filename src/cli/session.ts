@@ -27,12 +27,17 @@ export interface CommandContext {
   readConfig(path: string): Promise<ConfigReading>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;
+  /** What reaches this host. Loading it takes a while: to be called by the commands that need it. */
+  host(): Promise<HostAccess>;
+}
+
+export interface HostAccess {
   /** Connections and system calls for one pass over the world; no packet loop. */
   openSession(config: Config): Session;
-  /** Throws PrivilegeError naming the first one that is missing, before anything is touched. */
-  requirePrivileges(): void;
+  /** Rejects with PrivilegeError naming the first one that is missing, before anything is touched. */
+  requirePrivileges(config: Config): Promise<void>;
   /** One process for each instance on this host. Throws CommandError naming the other. */
   lock(instance: string): { release(): void };
-  /** Runs the daemon until the signal aborts. */
+  /** Runs the daemon until the context's signal aborts. */
   runDaemon(path: string, config: Config): Promise<void>;
 }

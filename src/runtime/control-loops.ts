@@ -86,6 +86,11 @@ export class ControlLoops {
     return KINDS.flatMap((kind) => this.#reports.get(kind) ?? []);
   }
 
+  /** How many rounds each loop has begun. */
+  begun(): ReadonlyMap<KindName, number> {
+    return new Map([...this.#loops].map(([kind, loop]) => [kind, loop.begun]));
+  }
+
   objects(): readonly DatedStatus[] {
     return this.reports().flatMap(({ kind, objects }) =>
       objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 })),

@@ -73,6 +73,11 @@ export class Daemon {
     return this.#isReady;
   }
 
+  /** Calls `tell` after every round of a loop, and whenever the file was read. */
+  onReport(tell: () => void): void {
+    this.#reports.add(tell);
+  }
+
   leaseTerm(): LeaseTerm | undefined {
     return this.#keeper.term();
   }
@@ -113,6 +118,7 @@ export class Daemon {
     if (error !== this.#configError && error !== undefined)
       log.error({ path: source.path, error }, 'configuration kept');
     this.#configError = error;
+    for (const tell of this.#reports) tell();
     if (error !== undefined || !('config' in reading)) return error;
     if (equalJson(reading.config, inputs.config)) return undefined;
     this.#configLoadedAt = clock.now();

@@ -30,6 +30,9 @@ export const LOOP_TIMINGS: LoopTimings = {
   backOff: { firstMs: 100, mostMs: 10_000 },
 };
 
+/** A loop with those timings that takes longer for a pause and a round is stuck. */
+export const LONGEST_TURN_MS = LOOP_TIMINGS.resyncMs * 1.25 + LOOP_TIMINGS.roundDeadlineMs;
+
 /** `undefined` as desired state: it cannot be told yet, so nothing is touched. */
 export type DesiredSource<State> = () => readonly Desired<State>[] | undefined;
 

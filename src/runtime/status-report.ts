@@ -56,6 +56,24 @@ export function statusReport({
   };
 }
 
+/** How things stand in one line. */
+export function statusLine({
+  daemon,
+  inputs,
+  store,
+}: Pick<StatusSources, 'daemon' | 'inputs' | 'store'>): string {
+  const network = networkStatus(inputs);
+  const { error: configError } = daemon.config;
+  const state = storeStatus(store);
+  return [
+    daemon.isReady && network
+      ? `ready: ${network.subnets.join(' ')} by ${network.backend}, MTU ${network.mtu}`
+      : `not ready: ${notReadyReason(daemon, inputs)}`,
+    ...(daemon.isReady && state.status !== 'live' ? [`${state.description} is ${state.status}`] : []),
+    ...(configError === undefined ? [] : [`configuration kept: ${configError}`]),
+  ].join('; ');
+}
+
 /** The first thing that stands between now and ready. */
 function notReadyReason(daemon: Daemon, inputs: Inputs): string {
   const state = inputs.state();

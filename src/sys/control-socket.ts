@@ -2,7 +2,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
-import { type ControlReply, type ControlSocket, SystemError } from '../ports.js';
+import { type ControlReply, type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
 
 const SOCKET_MODE = 0o660;
 const DIRECTORY_MODE = 0o755;
@@ -51,17 +51,22 @@ export const controlSocket: ControlSocket = {
       });
       question.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-        else
-          reject(
-            new SystemError(`Cannot ask the daemon at ${path}: ${error.message}`, error.code ?? 'EUNKNOWN', {
-              cause: error,
-            }),
-          );
+        else reject(askError(path, error));
       });
       question.end();
     });
   },
 };
+
+function askError(path: string, cause: NodeJS.ErrnoException): SystemError | PrivilegeError {
+  const message = `Cannot ask the daemon at ${path}: ${cause.message}`;
+  if (cause.code !== 'EACCES') return new SystemError(message, cause.code ?? 'EUNKNOWN', { cause });
+  return new PrivilegeError(
+    `${message}; it answers root and the members of the socket's group`,
+    'group of the socket',
+    { cause },
+  );
+}
 
 async function text(message: IncomingMessage): Promise<string> {
   message.setEncoding('utf8');

@@ -1,23 +1,51 @@
 /** What this process may do, asked before anything is touched. */
-import { existsSync, readFileSync } from 'node:fs';
-import { PrivilegeError } from '../ports.js';
-import { TUN_CLONE_DEVICE } from './tun.js';
+import { readFileSync } from 'node:fs';
+import { forwardChain, masqueradeTable } from '../model/traffic-rules.js';
+import { type Firewall, PrivilegeError, SystemError } from '../ports.js';
+import * as libc from './libc.js';
+import { openTunCloneDevice, TUN_CLONE_DEVICE } from './tun.js';
 
 const CAP_NET_ADMIN = 12; // linux/capability.h
 
-/** Throws PrivilegeError naming the first thing that is missing, with the remedy. */
-export function requireNetworkPrivileges(): void {
-  if (!hasCapability(CAP_NET_ADMIN)) {
-    throw new PrivilegeError(
-      'Cannot change devices, routes and rules: CAP_NET_ADMIN is missing; run as root, or give the process this capability',
-      'CAP_NET_ADMIN',
-    );
+/** Rejects with PrivilegeError naming the first thing that is missing, with the remedy. Reads only. */
+export async function requirePrivileges(
+  firewall: Firewall,
+  instance: string,
+  signal: AbortSignal,
+): Promise<void> {
+  requireNetAdmin();
+  requireTun();
+  await requireFirewall(firewall, instance, signal);
+}
+
+function requireNetAdmin(): void {
+  if (hasCapability(CAP_NET_ADMIN)) return;
+  throw new PrivilegeError(
+    'Cannot change devices, routes and rules: CAP_NET_ADMIN is missing; run as root, or give the process this capability',
+    'CAP_NET_ADMIN',
+  );
+}
+
+/** By opening it: a container may show the device and refuse it all the same (EPERM of its cgroup). */
+function requireTun(): void {
+  try {
+    libc.close(openTunCloneDevice());
+  } catch (error) {
+    if (!(error instanceof SystemError || error instanceof PrivilegeError)) throw error;
+    throw new PrivilegeError(error.message, TUN_CLONE_DEVICE, { cause: error });
   }
-  if (!existsSync(TUN_CLONE_DEVICE)) {
-    throw new PrivilegeError(
-      `Cannot make a TUN device: ${TUN_CLONE_DEVICE} is missing; load the kernel module tun, or pass the device into the container`,
-      TUN_CLONE_DEVICE,
-    );
+}
+
+/** By asking for what is there: it takes the same privileges as writing. */
+async function requireFirewall(firewall: Firewall, instance: string, signal: AbortSignal): Promise<void> {
+  const answers = await Promise.allSettled([
+    firewall.masquerade('ipv4', masqueradeTable(instance), signal),
+    firewall.forward('ipv4', forwardChain(instance), signal),
+  ]);
+  signal.throwIfAborted();
+  for (const answer of answers) {
+    // Any other trouble may pass, and is told by whoever wants to write.
+    if (answer.status === 'rejected' && answer.reason instanceof PrivilegeError) throw answer.reason;
   }
 }
 

@@ -80,10 +80,12 @@ export class FakeHost {
       readConfig: (path) => this.#readConfig(path),
       readText: async (path) => (await this.files.read(path))?.content,
       writeText: (path, content) => this.files.write(path, content, 0o644),
-      openSession: (config) => this.session(config),
-      requirePrivileges: () => {},
-      lock: () => ({ release: () => {} }),
-      runDaemon: () => Promise.reject(new Error('Cannot run a daemon on a host of fakes')),
+      host: async () => ({
+        openSession: (config) => this.session(config),
+        requirePrivileges: async () => {},
+        lock: () => ({ release: () => {} }),
+        runDaemon: () => Promise.reject(new Error('Cannot run a daemon on a host of fakes')),
+      }),
     };
     const exitCode = await runCommandLine(context, argv);
     return { exitCode, stdout, stderr };

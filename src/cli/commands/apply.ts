@@ -26,12 +26,13 @@ export interface ApplyDocument {
 
 export async function apply(context: CommandContext, path: string, options: ApplyOptions): Promise<ExitCode> {
   const config = await configArgument(context, path);
-  context.requirePrivileges();
+  const host = await context.host();
+  await host.requirePrivileges(config);
   const viaDaemon = await applyThroughDaemon(context, config, path, options);
   if (viaDaemon !== undefined) return viaDaemon;
 
-  const lock = context.lock(config.instance.name);
-  const session = context.openSession(config);
+  const lock = host.lock(config.instance.name);
+  const session = host.openSession(config);
   try {
     await readUntil(context, session, options.timeoutMs);
     const actions: ApplyDocument['actions'][number][] = [];

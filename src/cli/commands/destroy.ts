@@ -20,9 +20,10 @@ export async function destroy(
   options: DestroyOptions,
 ): Promise<ExitCode> {
   const config = await configArgument(context, path);
-  context.requirePrivileges();
-  const lock = context.lock(config.instance.name);
-  const session = context.openSession(config);
+  const host = await context.host();
+  await host.requirePrivileges(config);
+  const lock = host.lock(config.instance.name);
+  const session = host.openSession(config);
   try {
     if (options.lease) await lookOnce(session, context.signal);
     let done = 0;

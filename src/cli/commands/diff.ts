@@ -9,7 +9,7 @@ import type { CommandContext } from '../session.js';
 
 export async function diff(context: CommandContext, path: string, format: Format): Promise<ExitCode> {
   const config = await configArgument(context, path);
-  const session = context.openSession(config);
+  const session = (await context.host()).openSession(config);
   try {
     const { objects } = await lookOnce(session, context.signal);
     const document = planDocument(await planAll(session.reconcilers, objects, context.signal));

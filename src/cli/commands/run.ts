@@ -5,10 +5,11 @@ import type { CommandContext } from '../session.js';
 
 export async function run(context: CommandContext, path: string): Promise<ExitCode> {
   const config = await configArgument(context, path);
-  context.requirePrivileges();
-  const lock = context.lock(config.instance.name);
+  const host = await context.host();
+  await host.requirePrivileges(config);
+  const lock = host.lock(config.instance.name);
   try {
-    await context.runDaemon(path, config);
+    await host.runDaemon(path, config);
     return EXIT.done;
   } finally {
     lock.release();

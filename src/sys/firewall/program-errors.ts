@@ -12,8 +12,17 @@ export function writeError(action: string, output: ProgramOutput): SystemError |
 }
 
 function privilegeError(action: string, output: ProgramOutput): PrivilegeError | undefined {
-  const isDenied = /Operation not permitted|Permission denied/.test(output.stderr);
-  return isDenied ? new PrivilegeError(refusal(action, output), 'CAP_NET_ADMIN') : undefined;
+  if (!/Operation not permitted|Permission denied|Read-only file system/.test(output.stderr))
+    return undefined;
+  const missing = missingPrivilege(output.stderr);
+  return new PrivilegeError(`${refusal(action, output)}: needs ${missing}`, missing);
+}
+
+/** The legacy programs take a lock file that belongs to root, and work through a raw socket. */
+function missingPrivilege(stderr: string): string {
+  const lock = /\/\S+\.lock\b/.exec(stderr)?.[0];
+  if (lock !== undefined) return `write access to ${lock}`;
+  return stderr.includes('(legacy)') ? 'CAP_NET_ADMIN and CAP_NET_RAW' : 'CAP_NET_ADMIN';
 }
 
 function refusal(action: string, { code, stderr }: ProgramOutput): string {

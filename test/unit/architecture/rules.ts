@@ -99,7 +99,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'compose',
-    files: /^src\/compose\.ts$/,
+    files: /^src\/compose(-host)?\.ts$/,
     imports: /^src\/(?!main\.ts)/,
     because: 'the composition root knows both sides of every port, and leaves effects to sys',
   },

@@ -1,0 +1,156 @@
+/** Puts the real parts together for whatever reaches this host: compose.ts loads it when a command needs one. */
+import { reconcilersOf } from './assembly.js';
+import { socketPath } from './cli/config-argument.js';
+import { CommandError, EXIT } from './cli/exit-codes.js';
+import type { HostAccess, Session } from './cli/session.js';
+import { tryParseAddress } from './model/address.js';
+import type { Config } from './model/config.js';
+import type { Store } from './ports.js';
+import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
+import { controlApi } from './runtime/control-api.js';
+import { Daemon } from './runtime/daemon.js';
+import { Inputs } from './runtime/inputs.js';
+import { Readiness } from './runtime/readiness.js';
+import { snapshotAccess } from './runtime/snapshot-access.js';
+import { statusLine, statusReport } from './runtime/status-report.js';
+import { StoreFollower } from './runtime/store-follower.js';
+import { StoreMirror } from './runtime/store-mirror.js';
+import { systemClock, systemRandom } from './sys/clock.js';
+import { controlSocket } from './sys/control-socket.js';
+import { createDataPlane } from './sys/data-plane.js';
+import { createEtcdStore } from './sys/etcd-store.js';
+import { systemFiles } from './sys/files.js';
+import { HostFirewall } from './sys/firewall/firewall.js';
+import { acquireInstanceLock, InstanceHeldError } from './sys/instance-lock.js';
+import { jsonLog, silentLog } from './sys/log.js';
+import { KernelNetlink } from './sys/netlink/netlink.js';
+import { createNotifier } from './sys/notify.js';
+import { requirePrivileges } from './sys/privileges.js';
+import { lastingAbort, onHangUp, packageVersion, processEnvironment, processId } from './sys/process.js';
+import { createStaticStore } from './sys/static-store.js';
+import { kernelSysctls } from './sys/sysctls.js';
+import { kernelTuns } from './sys/tun.js';
+
+type ReadConfig = (path: string) => Promise<ConfigReading>;
+
+export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAccess {
+  return {
+    openSession,
+    requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
+    lock: instanceLock,
+    runDaemon: (path, config) => runDaemon(path, config, readConfig, signal),
+  };
+}
+
+/** Everything that reaches this host. */
+function hostPorts() {
+  return {
+    netlink: new KernelNetlink(),
+    tuns: kernelTuns,
+    sysctls: kernelSysctls,
+    firewall: new HostFirewall(),
+    files: systemFiles,
+    clock: systemClock,
+    random: systemRandom,
+  };
+}
+
+function instanceLock(instance: string): { release(): void } {
+  try {
+    return acquireInstanceLock(instance);
+  } catch (error) {
+    if (error instanceof InstanceHeldError)
+      throw new CommandError(error.message, EXIT.held, { cause: error });
+    throw error;
+  }
+}
+
+function openStore(section: Config['store']): Store {
+  return section.type === 'etcd' ? createEtcdStore(section) : createStaticStore(section);
+}
+
+/** For `auto` on a host without a default route: the store's address, where the file gives it as one. */
+function storeAddress({ store }: Config): ReturnType<typeof tryParseAddress> {
+  const [first] = store.type === 'etcd' ? store.endpoints : [];
+  return first === undefined ? undefined : tryParseAddress(new URL(first).hostname.replace(/^\[|\]$/g, ''));
+}
+
+function openSession(config: Config): Session {
+  const host = hostPorts();
+  const store = openStore(config.store);
+  const access = snapshotAccess(store);
+  const inputs = new Inputs({
+    ...host,
+    config,
+    storeView: () => access.view(),
+    storeAddress: storeAddress(config),
+    log: silentLog,
+    forwards: false,
+  });
+  return { inputs, access, reconcilers: reconcilersOf(host, inputs, access), close: () => store.close() };
+}
+
+async function runDaemon(
+  path: string,
+  config: Config,
+  readConfig: ReadConfig,
+  until: AbortSignal,
+): Promise<void> {
+  const stop = lastingAbort(until);
+  try {
+    await runDaemonUntil(path, config, readConfig, stop.signal);
+  } finally {
+    // What a failure leaves running would look like a daemon.
+    stop.abort();
+  }
+}
+
+async function runDaemonUntil(
+  path: string,
+  config: Config,
+  readConfig: ReadConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = jsonLog();
+  const host = hostPorts();
+  const dataPlane = createDataPlane({ log });
+  const store = new StoreFollower({
+    section: config.store,
+    openMirror: (section) => new StoreMirror({ ...host, store: openStore(section), log }),
+    onChange: () => inputs.changed(),
+  });
+  const inputs: Inputs = new Inputs({
+    ...host,
+    config,
+    storeView: () => store.view(),
+    storeAddress: storeAddress(config),
+    log,
+    forwards: true,
+  });
+  const source: ConfigSource = {
+    path,
+    read: () => readConfig(path),
+    watch: (wake, until) => systemFiles.watch([path], wake, until),
+  };
+  const reconcilers = reconcilersOf(host, inputs, store, dataPlane);
+  const daemon = new Daemon({ ...host, source, inputs, store, reconcilers, dataPlane, log });
+  const readiness = new Readiness({
+    notifier: createNotifier(processEnvironment, processId),
+    state: () => ({ isReady: daemon.isReady, text: statusLine({ daemon, inputs, store }) }),
+    rounds: () => daemon.loops.begun(),
+    clock: systemClock,
+    log,
+  });
+  daemon.onReport(readiness.wake);
+  onHangUp(() => void readiness.reload(() => daemon.reload()), signal);
+  const version = packageVersion();
+  const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
+  await controlSocket.serve(
+    socketPath(config.instance),
+    controlApi(daemon, status, systemClock, signal),
+    signal,
+  );
+  log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
+  await Promise.all([daemon.run(signal), readiness.run(signal)]);
+  log.info({}, 'stopped');
+}
