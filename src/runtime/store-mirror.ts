@@ -85,9 +85,8 @@ export class StoreMirror implements StoreAccess {
       // Its revisions mean nothing in the new history.
       this.#endWatch();
     }
-    const wasLive = this.#status.status === 'live';
-    this.#setStatus('live');
-    if (hasChanged || !wasLive) this.#changed(hasChanged);
+    const isNowLive = this.#setStatus('live');
+    if (hasChanged || isNowLive) this.#changed(hasChanged);
   }
 
   /** Follows the store until `signal` aborts; then resolves. */
@@ -102,8 +101,8 @@ export class StoreMirror implements StoreAccess {
       if (isWorthSaying(this.#failures)) {
         log.warn({ store: store.description, failures: this.#failures, error: error.message }, 'store lost');
       }
-      this.#setStatus(this.#isRead ? 'stale' : 'connecting', error);
-      this.#changed(false);
+      // Told once: every object would be looked at anew with each try.
+      if (this.#setStatus(this.#isRead ? 'stale' : 'connecting', error)) this.#changed(false);
       try {
         await clock.sleep(backOffMs(BACK_OFF, this.#failures, random.next()), signal);
       } catch {
@@ -151,9 +150,12 @@ export class StoreMirror implements StoreAccess {
     }
   }
 
-  #setStatus(status: MirrorState['status'], error?: Error): void {
-    const since = this.#status.status === status ? this.#status.since : this.#deps.clock.now();
+  /** Returns whether it is another one than before. */
+  #setStatus(status: MirrorState['status'], error?: Error): boolean {
+    const isOther = this.#status.status !== status;
+    const since = isOther ? this.#deps.clock.now() : this.#status.since;
     this.#status = { status, since, ...(error && { error }) };
+    return isOther;
   }
 
   #changed(hasContentChanged: boolean): void {
