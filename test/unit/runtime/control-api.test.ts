@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { ControlReply, ControlRequest } from '../../../src/ports.js';
+import { controlApi } from '../../../src/runtime/control-api.js';
+import { DAEMON_CONFIG, type DaemonWorld, withDaemon } from '../../fakes/daemon-world.js';
+import { settle } from '../../fakes/fake-clock.js';
+
+const FILE = 'file=%2Fetc%2Fflannelette.yaml';
+
+/** Asks the daemon of `world`; time passes until it has answered. */
+async function ask(
+  world: DaemonWorld,
+  path: string,
+  method: ControlRequest['method'] = 'POST',
+): Promise<ControlReply> {
+  const answer = controlApi(world.daemon, () => world.status(), world.clock, new AbortController().signal);
+  let reply: ControlReply | undefined;
+  void answer({ method, path }).then((given) => {
+    reply = given;
+  });
+  await settle();
+  while (reply === undefined) await world.clock.advance(10);
+  return reply;
+}
+
+test('status is the report as JSON', async () => {
+  await withDaemon(async (world) => {
+    const { status, body } = await ask(world, '/status', 'GET');
+    assert.equal(status, 200);
+    assert.deepEqual(JSON.parse(body), world.status());
+    assert.match(body, /^\{\n {2}"version"/, 'for people too');
+  });
+});
+
+test('apply changes what is to be changed, and tells what that was', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    const { status, body } = await ask(world, `/apply?${FILE}&timeoutMs=5000`);
+    assert.equal(status, 200);
+    const { actions, ...rest } = JSON.parse(body);
+    assert.deepEqual(rest, { outcome: 'converged', message: '' });
+    assert.deepEqual(
+      actions.map(({ kind, verb, key, outcome }: Record<string, unknown>) => [kind, verb, key, outcome]),
+      [['link', 'update', 'link:flannel0', 'done']],
+    );
+  });
+});
+
+test('apply takes up a changed file before it answers', async () => {
+  await withDaemon(async (world) => {
+    world.writeConfig(DAEMON_CONFIG.replace('subnetLength: 24 }', 'subnetLength: 24, mtu: 1300 }'));
+    const { status } = await ask(world, `/apply?${FILE}`);
+    assert.equal(status, 200);
+    assert.ok(world.kernel.lines().some((line) => line.startsWith('link flannel0 tun mtu 1300 ')));
+  });
+});
+
+test('apply of another file than the daemon runs with is refused', async () => {
+  await withDaemon(async (world) => {
+    assert.deepEqual(await ask(world, '/apply?file=%2Ftmp%2Fother.yaml'), {
+      status: 409,
+      body: 'The daemon runs with /etc/flannelette.yaml, not with /tmp/other.yaml',
+    });
+  });
+});
+
+test('apply of a bad file says what is wrong with it', async () => {
+  await withDaemon(async (world) => {
+    world.writeConfig('network: { cidr: 4.0.0.1/16 }');
+    const { status, body } = await ask(world, `/apply?${FILE}`);
+    assert.equal(status, 422);
+    assert.match(body, /4\.0\.0\.1\/16/);
+  });
+});
+
+test('apply ends at its time-out, with what was tried and why it failed', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.refuse = () => 'EBUSY';
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    const askedAt = world.clock.boottimeMs();
+    const { status, body } = await ask(world, `/apply?${FILE}&timeoutMs=200`);
+    const { outcome, message, actions } = JSON.parse(body);
+    assert.deepEqual([status, outcome], [200, 'timed out']);
+    assert.match(message, /flannelette status/);
+    assert.ok(actions.length > 0);
+    for (const action of actions) {
+      assert.equal(action.outcome, 'failed');
+      assert.match(action.error, /^Cannot set link flannel0 /);
+    }
+    assert.ok(world.clock.boottimeMs() - askedAt <= 210);
+  });
+});
+
+test('without a time-out apply takes half a minute, and never more than ten', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.refuse = () => 'EBUSY';
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    for (const [query, want] of [
+      ['', 30_000],
+      ['&timeoutMs=99999999', 600_000],
+    ] as const) {
+      const answer = controlApi(
+        world.daemon,
+        () => world.status(),
+        world.clock,
+        new AbortController().signal,
+      );
+      let isOver = false;
+      void answer({ method: 'POST', path: `/apply?${FILE}${query}` }).then(() => {
+        isOver = true;
+      });
+      await world.clock.advance(want - 1);
+      assert.equal(isOver, false);
+      await world.clock.advance(1);
+      assert.equal(isOver, true);
+    }
+  });
+});
+
+for (const timeoutMs of ['soon', '-1', 'NaN']) {
+  test(`a time-out of "${timeoutMs}" is refused`, async () => {
+    await withDaemon(async (world) => {
+      assert.deepEqual(await ask(world, `/apply?${FILE}&timeoutMs=${timeoutMs}`), {
+        status: 400,
+        body: `Cannot apply with timeoutMs "${timeoutMs}": must be a number of milliseconds`,
+      });
+    });
+  });
+}
+
+test('apply while the store does not answer says so', async () => {
+  await withDaemon(async (world) => {
+    world.store.goDown();
+    const { status, body } = await ask(world, `/apply?${FILE}`);
+    assert.equal(status, 503);
+    assert.match(body, /^Cannot use fake store: connection refused$/);
+  });
+});
+
+test('a daemon that is told to stop answers no apply', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.refuse = () => 'EBUSY';
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    const stop = new AbortController();
+    const answer = controlApi(world.daemon, () => world.status(), world.clock, stop.signal);
+    const asking = answer({ method: 'POST', path: `/apply?${FILE}` });
+    await settle();
+    stop.abort(new Error('Received SIGTERM'));
+    await assert.rejects(asking, /^Error: Received SIGTERM$/);
+  });
+});
+
+for (const [method, path] of [
+  ['GET', '/'],
+  ['POST', '/status'],
+  ['GET', '/apply'],
+  ['GET', '/status/'],
+  ['GET', '//'],
+  ['GET', '*'],
+] as const) {
+  test(`nothing answers to ${method} ${path}`, async () => {
+    await withDaemon(async (world) => {
+      assert.deepEqual(await ask(world, path, method), {
+        status: 404,
+        body: `Nothing answers to ${method} ${path}`,
+      });
+    });
+  });
+}
