@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PrivilegeError, StoreUnavailableError } from '../ports.js';
 import { apply } from './commands/apply.js';
+import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
 import { diff } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
@@ -93,6 +94,10 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     verb('docker-opts', "write Docker's options from subnet.env, as mk-docker-opts.sh does"),
   ).action(async (flags: Parameters<typeof writeDockerOpts>[1]) =>
     done(await writeDockerOpts(context, flags)),
+  );
+  addConvertOptions(verb('convert', "write flanneld's options as a configuration")).action(
+    async (argv: string[], options: Parameters<typeof convertOptions>[2]) =>
+      done(await convertOptions(context, argv, options)),
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;

@@ -61,9 +61,17 @@ const LAYERS: readonly Layer[] = [
     because: 'config turns a text into values; who reads the text is not its business',
   },
   {
+    name: 'convert',
+    files: /^src\/convert\//,
+    imports: /^src\/(convert|config|wire|model)\//,
+    because:
+      "it turns flanneld's text into the file's, and asks the file's own rules; both texts are its caller's",
+  },
+  {
     name: 'cli',
     files: /^src\/cli\//,
-    imports: /^src\/(cli|model|runtime)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access)\.ts$/,
+    imports:
+      /^src\/(cli|convert|model|runtime)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access)\.ts$/,
     packages: /^(commander|js-yaml)$/,
     because: 'commands are thin: they run what is handed to them and print what came of it',
   },
