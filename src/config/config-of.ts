@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type {
   Config,
+  DockerSection,
   EtcdStoreSection,
   InterfaceSelector,
   NetworkSection,
@@ -11,7 +12,7 @@ import { declaredNetwork } from './rules.js';
 import { etcdSection, type FileValues, type tlsSection } from './schema.js';
 
 export function configOf(values: FileValues): Config {
-  const { host, dataplane, files, instance } = values;
+  const { host, dataplane, files, docker, instance } = values;
   return {
     network: networkOf(values),
     host: {
@@ -22,6 +23,7 @@ export function configOf(values: FileValues): Config {
     store: storeOf(values.store),
     dataplane,
     files,
+    docker: dockerOf(docker),
     instance,
   };
 }
@@ -60,6 +62,10 @@ function storeOf(given: FileValues['store']): EtcdStoreSection | StaticStoreSect
 
 function tlsOf({ caFile, certFile, keyFile }: z.output<typeof tlsSection>): EtcdStoreSection['tls'] & object {
   return { ...present('caFile', caFile), ...present('certFile', certFile), ...present('keyFile', keyFile) };
+}
+
+function dockerOf({ mode, daemonJson, bridge, onChange }: FileValues['docker']): DockerSection {
+  return { mode, daemonJson, bridge, ...present('onChange', onChange) };
 }
 
 /** One field, or none at all: the model's optional fields are absent, never undefined. */

@@ -131,6 +131,14 @@ export function absolutePath() {
   });
 }
 
+/** One word of a command line. */
+export function argument() {
+  const want = 'must be one argument of a command, on one line';
+  return parsed<string>(want, (text) =>
+    text !== '' && isOneLine(text) ? { value: text } : { refused: want },
+  );
+}
+
 /**
  * etcd keys are joined as flannel joins them: repeated and trailing slashes collapse, and a missing leading
  * slash is not added, since that is another key.

@@ -22,6 +22,7 @@ export function ruleMistakes(values: FileValues, isWritten: (path: Path) => bool
     ...etcdMistakes(values),
     ...staticMistakes(values),
     ...filesMistakes(values, isWritten),
+    ...dockerMistakes(values),
   ];
 }
 
@@ -202,13 +203,30 @@ function overlapping(prefixes: readonly Prefix[]): readonly (readonly [number, n
   return found;
 }
 
-function filesMistakes({ files }: FileValues, isWritten: (path: Path) => boolean): RuleMistake[] {
-  if (files.subnetEnv !== files.dockerOptions) return [];
-  const [subnetEnv, dockerOptions] = [
-    ['files', 'subnetEnv'],
-    ['files', 'dockerOptions'],
+/** No file may stand in another's place; of two the one that is written in the file is told. */
+function filesMistakes({ files, docker }: FileValues, isWritten: (path: Path) => boolean): RuleMistake[] {
+  const places = [
+    { path: ['files', 'subnetEnv'], value: files.subnetEnv },
+    { path: ['files', 'dockerOptions'], value: files.dockerOptions },
+    { path: ['docker', 'daemonJson'], value: docker.daemonJson },
   ];
-  const [path, other] = isWritten(dockerOptions) ? [dockerOptions, subnetEnv] : [subnetEnv, dockerOptions];
-  const allowed = `must be another file than ${other.join('.')}`;
-  return [{ ...notAllowed(path, files.subnetEnv, allowed), reads: [path, other] }];
+  const pairs = places.flatMap((first, index) =>
+    places.slice(index + 1).map((second) => [first, second] as const),
+  );
+  return pairs.flatMap(([first, second]) => {
+    if (first.value !== second.value) return [];
+    const [{ path, value }, other] = isWritten(second.path) ? [second, first] : [first, second];
+    const allowed = `must be another file than ${other.path.join('.')}`;
+    return [{ ...notAllowed(path, value, allowed), reads: [path, other.path] }];
+  });
+}
+
+function dockerMistakes({ docker }: FileValues): RuleMistake[] {
+  if (docker.mode !== 'off' || docker.onChange === undefined) return [];
+  const [mode, path] = [
+    ['docker', 'mode'],
+    ['docker', 'onChange'],
+  ];
+  const message = 'needs docker.mode options-file or daemon-json: with off nobody watches the bridge';
+  return [{ path, at: 'key', message, reads: [mode, path] }];
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DEFAULT_INSTANCE, type InterfaceSelector } from '../model/config.js';
 import {
   absolutePath,
+  argument,
   choice,
   durationSeconds,
   endpoint,
@@ -181,6 +182,28 @@ const files = section({
     .describe("Docker's environment file, made from the same values."),
 });
 
+const docker = section({
+  mode: choice(['options-file', 'daemon-json', 'off'])
+    .default('options-file')
+    .describe(
+      "How Docker learns its bridge's address, MTU and masquerading. options-file: flags in files.dockerOptions, for its unit to read; daemon-json: keys in its own configuration file; off: not from us.",
+    ),
+  daemonJson: absolutePath()
+    .default('/etc/docker/daemon.json')
+    .describe(
+      "Docker's own configuration file. With daemon-json, bip, ip-masq and mtu are set in it; all else stays.",
+    ),
+  bridge: parsed('must be an interface name such as docker0', namedInterface)
+    .default('docker0')
+    .describe("Docker's bridge: status and diff say when it is not as the lease wants it."),
+  onChange: list(argument())
+    .min(1, { error: 'must name a command and its arguments, such as [systemctl, restart, docker]' })
+    .optional()
+    .describe(
+      'A command to run when the bridge is not as the lease wants it: once for each change, at most once a minute. Without a shell. Left out: none.',
+    ),
+});
+
 const instance = section({
   name: parsed('must be a name such as flannel0', instanceName)
     .default(DEFAULT_INSTANCE.name)
@@ -257,6 +280,7 @@ export const configSchema = section({
   store: store.prefault({}).describe('Where the hosts learn of each other: etcd or static.'),
   dataplane: dataplane.prefault({}).describe('How packets are carried between the device and the peers.'),
   files: files.prefault({}).describe('What is written for Docker and others.'),
+  docker: docker.prefault({}).describe('Docker on this host: what it is told, and how it is watched.'),
   instance: instance.prefault({}).describe('Names and marks of what belongs to this network on this host.'),
 });
 

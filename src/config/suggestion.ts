@@ -72,7 +72,7 @@ function rewritten(field: z.core.$ZodType, value: unknown): readonly unknown[] {
   const number = /^\d+$/.test(trimmed) ? [Number(trimmed)] : [];
   const word = YES_NO.get(trimmed.toLowerCase());
   const choice = nearest(trimmed, branches(field).flatMap(choices));
-  const items = trimmed.split(',').map((item) => item.trim());
+  const items = trimmed.split(trimmed.includes(',') ? /\s*,\s*/ : /\s+/);
   return [...number, word, choice, trimmed, trimmed.toLowerCase(), items].filter(
     (other) => other !== undefined && other !== value,
   );

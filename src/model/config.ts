@@ -8,6 +8,7 @@ export interface Config {
   readonly store: EtcdStoreSection | StaticStoreSection;
   readonly dataplane: DataplaneSection;
   readonly files: FilesSection;
+  readonly docker: DockerSection;
   readonly instance: InstanceSection;
 }
 
@@ -69,6 +70,17 @@ export type SourceCheck = 'strict' | 'peer' | 'off';
 export interface FilesSection {
   readonly subnetEnv: string;
   readonly dockerOptions: string;
+}
+
+export interface DockerSection {
+  /** How Docker is told its part of the network: by a file of flags, by its own configuration file, or not by us. */
+  readonly mode: 'options-file' | 'daemon-json' | 'off';
+  /** Absolute path of Docker's own configuration file. */
+  readonly daemonJson: string;
+  /** The bridge that Docker makes. */
+  readonly bridge: string;
+  /** The operator's command, as arguments, to run when Docker is out of step. */
+  readonly onChange?: readonly string[];
 }
 
 /** What an instance is called and where its daemon answers, unless the file says otherwise. */

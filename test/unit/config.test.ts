@@ -21,6 +21,7 @@ const DEFAULTS: Config = {
   },
   dataplane: { workers: 1, sourceCheck: 'strict' },
   files: { subnetEnv: '/run/flannel/subnet.env', dockerOptions: '/run/flannel/docker' },
+  docker: { mode: 'options-file', daemonJson: '/etc/docker/daemon.json', bridge: 'docker0' },
   instance: {
     name: 'flannel0',
     routeProtocol: 77,
@@ -75,6 +76,11 @@ store:
     leaseTTL: 10m
 dataplane: { workers: 2, sourceCheck: peer }
 files: { subnetEnv: /run/two/subnet.env, dockerOptions: /run/two/docker }
+docker:
+  mode: daemon-json
+  daemonJson: /etc/docker-two/daemon.json
+  bridge: docker1
+  onChange: [systemctl, restart, docker]
 instance:
   name: flannel1
   routeProtocol: 78
@@ -103,6 +109,12 @@ instance:
     },
     dataplane: { workers: 2, sourceCheck: 'peer' },
     files: { subnetEnv: '/run/two/subnet.env', dockerOptions: '/run/two/docker' },
+    docker: {
+      mode: 'daemon-json',
+      daemonJson: '/etc/docker-two/daemon.json',
+      bridge: 'docker1',
+      onChange: ['systemctl', 'restart', 'docker'],
+    },
     instance: {
       name: 'flannel1',
       routeProtocol: 78,
