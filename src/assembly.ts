@@ -5,6 +5,8 @@ import { isDecided } from './model/desired.js';
 import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
 import type { DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
 import { addressReconciler } from './reconcilers/address.js';
+import { dockerBridgeReconciler } from './reconcilers/docker-bridge.js';
+import { type DockerSettingsPlace, dockerSettingsReconciler } from './reconcilers/docker-settings.js';
 import { fileReconciler } from './reconcilers/file.js';
 import { forwardReconciler } from './reconcilers/forward.js';
 import { forwarderReconciler } from './reconcilers/forwarder.js';
@@ -56,7 +58,9 @@ export function reconcilersOf(
     route: routeReconciler(netlink, instance.routeProtocol, scope),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),
-    file: fileReconciler(files, () => Object.values(inputs.config.files)),
+    file: fileReconciler(files, () => filesOf(inputs.config)),
+    'docker-settings': dockerSettingsReconciler(files, () => dockerSettingsPlace(inputs.config)),
+    'docker-bridge': dockerBridgeReconciler(netlink, firewall, () => dockerOf(inputs)),
   };
 }
 
@@ -78,4 +82,22 @@ function publicIpsOf(inputs: Inputs) {
 
 function leaseTtlSeconds({ store }: Config): number {
   return store.type === 'etcd' ? store.leaseTtlSeconds : 0;
+}
+
+/** With Docker left alone its options file may be anybody's. */
+function filesOf({ files: { subnetEnv, dockerOptions }, docker }: Config): readonly string[] {
+  return docker.mode === 'off' ? [subnetEnv] : [subnetEnv, dockerOptions];
+}
+
+function dockerSettingsPlace({ docker, files, instance }: Config): DockerSettingsPlace {
+  return {
+    path: docker.daemonJson,
+    recordPath: `${instance.stateDirectory}/${instance.name}/daemon-json.json`,
+    ...(docker.mode === 'options-file' && { flags: files.dockerOptions }),
+  };
+}
+
+function dockerOf(inputs: Inputs) {
+  const state = inputs.state();
+  return isDecided(state) ? state.docker : undefined;
 }

@@ -1,5 +1,6 @@
 /** Every effect the program has, as an interface. src/sys implements them; test/fakes answers as strictly as the real ones. */
 import type { Address, Prefix } from './model/address.js';
+import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
   ForwarderState,
   ForwardState,
@@ -232,6 +233,14 @@ export interface FoundForward {
   readonly ours: boolean;
 }
 
+export interface BridgeQuestion {
+  readonly bridge: string;
+  /** Of the containers on the bridge. */
+  readonly subnet: Prefix;
+  /** Where packets of other hosts' containers come in. */
+  readonly devices: readonly string[];
+}
+
 /** Reads reject with ObserveError, writes with SystemError, both with PrivilegeError or with the signal's reason. */
 export interface Firewall {
   /** Undefined when the table is absent. */
@@ -254,6 +263,8 @@ export interface Firewall {
   replaceForward(state: ForwardState, signal: AbortSignal): Promise<void>;
   /** Removes every jump to the chain, and the chain. Gone already is success. */
   deleteForward(family: ForwardState['family'], chain: string, signal: AbortSignal): Promise<void>;
+  /** What Docker's rules, and the others on the way, do to the packets of a bridge. Read only. */
+  bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall>;
   /** Wakes on any change of the ruleset made through nf_tables, until `signal` aborts. */
   watch(wake: () => void, signal: AbortSignal): void;
 }
@@ -269,6 +280,20 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** Wakes when one of `paths` may have changed, also by rename, symlink swap or re-creation of its directory. */
   watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void;
+}
+
+// ---- the operator's commands ------------------------------------------------------------------------------
+
+export interface Commands {
+  /**
+   * Runs to the end, without a shell and without input, and resolves with any exit code. Rejects with SystemError when
+   * it cannot be started or is not done in time (then it is killed), and with the signal's reason.
+   */
+  run(
+    argv: readonly string[],
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
 }
 
 // ---- the data plane --------------------------------------------------------------------------------------

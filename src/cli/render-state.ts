@@ -21,6 +21,11 @@ const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
   masquerade: ({ rules }) => `${rules.length} rules`,
   forward: ({ accept }) => `accepts ${accept.join(', ')}`,
   file: ({ content }) => `${content.trimEnd().split('\n').length} lines`,
+  'docker-settings': ({ settings }) =>
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', '),
+  'docker-bridge': ({ found: { addresses } }) => addresses.join(', '),
 };
 
 export function stateSummary<K extends KindName>(kind: K, state: StateOf[K]): string {

@@ -9,12 +9,13 @@ import { BackendError, type BackendPlan } from './backends/backend.js';
 import { backendPlan } from './backends/table.js';
 import type { Config } from './config.js';
 import type { Desired } from './diff.js';
+import { type DesiredDocker, desiredDocker, dockerSettings } from './docker/desired-docker.js';
 import { dockerOptionsFile, subnetEnv } from './env-files.js';
 import type { HostFacts } from './host.js';
-import { fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
+import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
 import type { Lease, PublicIps, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
-import type { DesiredObjects, FileState } from './objects.js';
+import type { DesiredObjects, DockerSettingsState, FileState } from './objects.js';
 import type { ResourceKey } from './plan.js';
 import type { StoreView } from './store-view.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
@@ -40,6 +41,8 @@ export interface DesiredState {
   readonly mtu: number;
   readonly devices: BackendPlan['devices'];
   readonly networks: readonly Prefix[];
+  /** Absent when Docker is left alone. */
+  readonly docker?: DesiredDocker;
   readonly ignoredLeases: BackendPlan['ignored'];
 }
 
@@ -87,6 +90,7 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
   const declared = config.network.declared;
   const networks = [network.ipv4, network.ipv6].flatMap((family) => (family ? [family.cidr] : []));
   const lease = { subnets, attributes: { publicIps, ...backend.lease } };
+  const docker = desiredDocker(config, subnets, backend);
 
   return {
     network,
@@ -96,6 +100,7 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
     mtu,
     devices,
     networks,
+    ...(docker && { docker }),
     ignoredLeases: backend.ignored,
     objects: {
       'network-config':
@@ -127,6 +132,8 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
         : [],
       forward: required(requires, desiredForward(forwardChain(config.instance.name), network)),
       file: envFiles(config, network, subnets, mtu, requires),
+      'docker-settings': desiredDockerSettings(config, docker, requires),
+      'docker-bridge': [],
     },
   };
 }
@@ -189,7 +196,7 @@ function required<State>(
 }
 
 function envFiles(
-  { network: { ipMasq }, files }: Config,
+  { network: { ipMasq }, files, docker }: Config,
   network: NetworkConfig,
   subnets: Subnets,
   mtu: number,
@@ -198,7 +205,7 @@ function envFiles(
   const env = subnetEnv({ network, subnets, mtu, ipMasq });
   const contents: readonly (readonly [path: string, content: string])[] = [
     [files.subnetEnv, env],
-    [files.dockerOptions, dockerOptionsFile(env)],
+    ...(docker.mode === 'options-file' ? [[files.dockerOptions, dockerOptionsFile(env)] as const] : []),
   ];
   // 0644 whatever the umask: Docker and the CNI plugin read them as other users.
   return contents.map(([path, content]) => ({
@@ -206,4 +213,19 @@ function envFiles(
     state: { path, content, mode: 0o644 },
     requires,
   }));
+}
+
+function desiredDockerSettings(
+  { docker: { mode, daemonJson: path } }: Config,
+  docker: DesiredDocker | undefined,
+  requires: readonly ResourceKey[],
+): readonly Desired<DockerSettingsState>[] {
+  if (mode !== 'daemon-json' || docker === undefined) return [];
+  return [
+    {
+      key: dockerSettingsKey(path),
+      state: { path, settings: dockerSettings(docker), foreign: [] },
+      requires,
+    },
+  ];
 }

@@ -54,3 +54,11 @@ export function peerKey(subnet: Prefix): ResourceKey {
 export function fileKey(path: string): ResourceKey {
   return `file:${path}`;
 }
+
+export function dockerSettingsKey(path: string): ResourceKey {
+  return `docker-settings:${path}`;
+}
+
+export function dockerBridgeKey(name: string): ResourceKey {
+  return `docker-bridge:${name}`;
+}

@@ -5,6 +5,9 @@
 import type { Address, Prefix } from './address.js';
 import type { SourceCheck } from './config.js';
 import type { Desired, Observed } from './diff.js';
+import type { FoundDockerBridge } from './docker/bridge.js';
+import type { DockerSettings } from './docker/daemon-json.js';
+import type { DesiredDocker, DockerSetting } from './docker/desired-docker.js';
 import type { LeaseAttributes, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
 import type { Action, Plan } from './plan.js';
@@ -87,6 +90,24 @@ export interface FileState {
   readonly mode: number;
 }
 
+/** Our settings in Docker's daemon.json, which is the operator's. */
+export interface DockerSettingsState {
+  readonly path: string;
+  readonly settings: DockerSettings;
+  /** Those that somebody else wrote; always empty when wanted. */
+  readonly foreign: readonly DockerSetting[];
+  /** Why the file cannot be read as daemon.json. */
+  readonly invalid?: string;
+  /** The options file that gives dockerd the same settings as flags: it refuses to start with both. */
+  readonly flags?: string;
+}
+
+/** Docker's bridge, held against what Docker should have been started with. Only ever observed. */
+export interface DockerBridgeState {
+  readonly want: DesiredDocker;
+  readonly found: FoundDockerBridge;
+}
+
 /** The network as published in the store; `invalid` says why what stands there is none. */
 export type NetworkConfigState = { readonly config: NetworkConfig } | { readonly invalid: string };
 
@@ -128,6 +149,8 @@ export interface StateOf {
   masquerade: MasqueradeState;
   forward: ForwardState;
   file: FileState;
+  'docker-settings': DockerSettingsState;
+  'docker-bridge': DockerBridgeState;
 }
 
 export type KindName = keyof StateOf;
@@ -144,6 +167,8 @@ export const KINDS = [
   'masquerade',
   'forward',
   'file',
+  'docker-settings',
+  'docker-bridge',
 ] as const satisfies readonly KindName[];
 
 export type DesiredObjects = { readonly [K in KindName]: readonly Desired<StateOf[K]>[] };

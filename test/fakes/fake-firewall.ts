@@ -1,7 +1,8 @@
 /** A firewall in memory, as strict as the programs: the contract suite runs over both. */
 import { type Family, familyOf, type Prefix } from '../../src/model/address.js';
+import type { BridgeFirewall } from '../../src/model/docker/bridge.js';
 import type { ForwardState, MasqueradeState } from '../../src/model/objects.js';
-import { type Firewall, type FoundForward, SystemError } from '../../src/ports.js';
+import { type BridgeQuestion, type Firewall, type FoundForward, SystemError } from '../../src/ports.js';
 
 interface Chain {
   readonly accept: readonly Prefix[];
@@ -21,6 +22,7 @@ const LONGEST_CHAIN_NAME = 28;
 export class FakeFirewall implements Firewall {
   readonly #tables = new Map<string, MasqueradeState>();
   readonly #chains = new Map<string, Chain>();
+  readonly #bridges = new Map<string, BridgeFirewall>();
   readonly #watchers = new Set<() => void>();
   /** How often something was written, by whomever: steady state writes nothing. */
   writes = 0;
@@ -83,6 +85,11 @@ export class FakeFirewall implements Firewall {
     this.#changed();
   }
 
+  async bridgeFirewall({ bridge }: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {
+    this.#enter(signal, this.failure.reads);
+    return this.#bridges.get(bridge) ?? { masquerades: false, drops: [] };
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#watchers.add(wake);
@@ -106,6 +113,12 @@ export class FakeFirewall implements Firewall {
   }
 
   // ---- what others do to it ------------------------------------------------------------------------------
+
+  /** What Docker does to the packets of its bridge. */
+  setBridge(bridge: string, rules: BridgeFirewall): void {
+    this.#bridges.set(bridge, rules);
+    this.#changed();
+  }
 
   /** A rule that is none of ours, in a table of ours. */
   addNatRule(family: Family, table: string): void {

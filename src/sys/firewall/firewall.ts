@@ -1,11 +1,13 @@
 /** The host's firewall: nft for what we own as a table, iptables for what must stand in the filter table. */
 import { existsSync } from 'node:fs';
 import type { Family } from '../../model/address.js';
+import type { BridgeFirewall } from '../../model/docker/bridge.js';
 import type { ForwardState, MasqueradeState } from '../../model/objects.js';
-import { type Firewall, type FoundForward, SystemError } from '../../ports.js';
+import { type BridgeQuestion, type Firewall, type FoundForward, SystemError } from '../../ports.js';
 import { wakeOnMulticast } from '../netlink/event-watch.js';
 import { NETLINK_NETFILTER } from '../netlink/socket.js';
 import { type RunProgram, runProgram } from '../run-program.js';
+import { BridgeRules } from './bridge-rules.js';
 import { IptablesChains } from './iptables.js';
 import { NftTables } from './nft.js';
 
@@ -19,10 +21,12 @@ const NFNLGRP_NFTABLES = 7;
 export class HostFirewall implements Firewall {
   readonly #tables: NftTables;
   readonly #chains: IptablesChains;
+  readonly #bridges: BridgeRules;
 
   constructor(run: RunProgram = runProgram) {
     this.#tables = new NftTables(run);
     this.#chains = new IptablesChains(run);
+    this.#bridges = new BridgeRules(run);
   }
 
   async masquerade(family: Family, table: string, signal: AbortSignal): Promise<MasqueradeState | undefined> {
@@ -47,6 +51,10 @@ export class HostFirewall implements Firewall {
 
   deleteForward(family: Family, chain: string, signal: AbortSignal): Promise<void> {
     return this.#chains.remove(family, chain, signal);
+  }
+
+  bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {
+    return this.#bridges.read(question, signal);
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

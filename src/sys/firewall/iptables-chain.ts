@@ -116,7 +116,7 @@ function withoutComment(parts: readonly string[]): readonly string[] {
 }
 
 /** iptables quotes what has blanks in it, with a backslash before quotes and backslashes (xtables_save_string). */
-function words(rule: string): readonly string[] {
+export function words(rule: string): readonly string[] {
   const parts = rule.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
   return parts.map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll(/\\(.)/g, '$1') : part));
 }

@@ -82,6 +82,8 @@ test("the article's host", () => {
     ['iptables-chain:FLANNEL-FWD'],
   );
   assert.deepEqual(rest, {
+    'docker-settings': [],
+    'docker-bridge': [],
     lease: [
       {
         key: 'lease:4.0.100.0-24',
