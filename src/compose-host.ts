@@ -9,6 +9,7 @@ import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { controlApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
+import { DockerCommand } from './runtime/docker-command.js';
 import { Inputs } from './runtime/inputs.js';
 import { Readiness } from './runtime/readiness.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
@@ -16,6 +17,7 @@ import { statusLine, statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
 import { StoreMirror } from './runtime/store-mirror.js';
 import { systemClock, systemRandom } from './sys/clock.js';
+import { systemCommands } from './sys/commands.js';
 import { controlSocket } from './sys/control-socket.js';
 import { createDataPlane } from './sys/data-plane.js';
 import { createEtcdStore } from './sys/etcd-store.js';
@@ -142,6 +144,15 @@ async function runDaemonUntil(
     log,
   });
   daemon.onReport(readiness.wake);
+  const dockerCommand = new DockerCommand({
+    argv: () => inputs.config.docker.onChange,
+    objects: () => daemon.loops.objects(),
+    isReady: () => daemon.isReady,
+    commands: systemCommands,
+    clock: systemClock,
+    log,
+  });
+  daemon.onReport(dockerCommand.wake);
   onHangUp(() => void readiness.reload(() => daemon.reload()), signal);
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
@@ -151,6 +162,6 @@ async function runDaemonUntil(
     signal,
   );
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
-  await Promise.all([daemon.run(signal), readiness.run(signal)]);
+  await Promise.all([daemon.run(signal), readiness.run(signal), dockerCommand.run(signal)]);
   log.info({}, 'stopped');
 }

@@ -1,0 +1,7 @@
+/** The operator's own commands. */
+import type { Commands } from '../ports.js';
+import { runProgram } from './run-program.js';
+
+export const systemCommands: Commands = {
+  run: ([program = '', ...args], deadlineMs, signal) => runProgram({ program, args, deadlineMs }, signal),
+};
