@@ -51,7 +51,7 @@ export function reconcilersOf(
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
     ),
-    link: linkReconciler(netlink, tuns, alias),
+    link: linkReconciler(netlink, tuns, alias, scope),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),
     ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),

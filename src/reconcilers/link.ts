@@ -6,6 +6,7 @@ import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkLink, Tuns } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
+import type { Scope } from './scope.js';
 
 const kind: Kind<LinkState> = {
   differences(want, have) {
@@ -23,8 +24,16 @@ const kind: Kind<LinkState> = {
     verb === 'delete' || (want !== undefined && have !== undefined && mustBeRemade(want, have)),
 };
 
-/** `alias` is the mark by which our devices are known. */
-export function linkReconciler(netlink: Netlink, tuns: Tuns, alias: string): Reconciler<LinkState> {
+/**
+ * `alias` is the mark by which our devices are known. One that a death left half-made is known by its name alone, and
+ * is found, and then removed, also when nothing is wanted any more.
+ */
+export function linkReconciler(
+  netlink: Netlink,
+  tuns: Tuns,
+  alias: string,
+  scope: () => Scope,
+): Reconciler<LinkState> {
   async function request(operation: Parameters<Netlink['request']>[0][number]): Promise<void> {
     const [error] = await netlink.request([operation]);
     if (error !== undefined) throw error;
@@ -59,13 +68,12 @@ export function linkReconciler(netlink: Netlink, tuns: Tuns, alias: string): Rec
     name: 'link',
     async observe(desired) {
       const wanted = new Set(desired.map(({ state }) => state.name));
+      const { devices } = scope();
+      const isOurs = (link: NetlinkLink) =>
+        link.alias === alias || (devices.includes(link.name) && isUnfinished(link));
       return (await netlink.links())
-        .filter((link) => link.alias === alias || wanted.has(link.name))
-        .map((link) => ({
-          key: linkKey(link.name),
-          state: stateOf(link),
-          ours: link.alias === alias || isUnfinished(link),
-        }));
+        .filter((link) => isOurs(link) || wanted.has(link.name))
+        .map((link) => ({ key: linkKey(link.name), state: stateOf(link), ours: isOurs(link) }));
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) => carryOut(actions, signal, step),
