@@ -22,8 +22,8 @@ const kind: Kind<RouteState> = {
 };
 
 /**
- * Ours are the routes that carry `protocol` and lead over our devices or into our network: another instance
- * may share the number.
+ * Ours are the routes that carry `protocol`, are of the form we write, and lead over our devices or into our
+ * network: another instance may share the number.
  */
 export function routeReconciler(
   netlink: Netlink,
@@ -45,6 +45,8 @@ export function routeReconciler(
       const { devices, networks } = scope();
       const isOurs = (route: NetlinkRoute) =>
         route.protocol === protocol &&
+        route.type === 'unicast' &&
+        !route.multipath &&
         (devices.includes(route.link ?? '') ||
           networks.some((network) => contains(network, route.destination)));
       const wanted = new Set(desired.map(({ key }) => key));
