@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import type { Desired } from '../../../src/model/diff.js';
+import { routeKey } from '../../../src/model/keys.js';
+import type { RouteState } from '../../../src/model/objects.js';
+import { routeReconciler } from '../../../src/reconcilers/route.js';
+import { settle } from '../../fakes/fake-clock.js';
+import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
+import { NOTHING_TO_DO, oneRound, outcomes } from './one-round.js';
+
+const OURS = 77;
+const SCOPE = { devices: ['flannel0'], networks: [parsePrefix('4.0.0.0/16')] };
+const GATEWAY = parseAddress('10.8.64.1');
+
+function wanting(change: Partial<RouteState> = {}): Desired<RouteState>[] {
+  const state: RouteState = {
+    destination: parsePrefix('4.0.0.0/16'),
+    table: 254,
+    tos: 0,
+    metric: 0,
+    link: 'flannel0',
+    onlink: false,
+    type: 'unicast',
+    scope: 'global',
+    ...change,
+  };
+  return [{ key: routeKey(state), state }];
+}
+
+type Route = Parameters<FakeKernel['addRoute']>[0];
+
+/** `eth0` with a default route, `flannel0` up, and `routes`. */
+function hostWith(
+  ...routes: readonly Partial<Route>[]
+): readonly [FakeKernel, ReturnType<typeof routeReconciler>] {
+  const kernel = fakeHost();
+  kernel.tuns.create('flannel0', { multiQueue: false });
+  kernel.foreign({ op: 'set-link', name: 'flannel0', up: true });
+  for (const route of routes) {
+    kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), link: 'flannel0', protocol: OURS, ...route });
+  }
+  kernel.log.length = 0;
+  return [kernel, routeReconciler(kernel.netlink, OURS, () => SCOPE)];
+}
+
+/** Without those of `eth0`'s own network. */
+function routes(kernel: FakeKernel): readonly string[] {
+  return kernel
+    .lines()
+    .filter((line) => line.startsWith('route ') && !/ (10\.8\.64\.0|0\.0\.0\.0)\//.test(line));
+}
+
+const IN_PLACE = ['route 4.0.0.0/16 dev flannel0 proto 77'];
+
+describe('route reconciler', () => {
+  it('adds the route with our protocol number, once', async () => {
+    const [kernel, reconciler] = hostWith();
+    assert.deepEqual(await oneRound(reconciler, wanting()), {
+      plan: ['create route:4.0.0.0/16: missing'],
+      foreign: [],
+      outcomes: ['done'],
+    });
+    assert.deepEqual(routes(kernel), IN_PLACE);
+    assert.deepEqual(await oneRound(reconciler, wanting()), NOTHING_TO_DO);
+    assert.equal(kernel.log.length, 1);
+  });
+
+  for (const { name, have, reason } of [
+    {
+      name: 'another device',
+      have: { link: 'eth0', scope: 'link' },
+      reason: 'dev eth0, want flannel0; scope link, want global',
+    },
+    {
+      name: 'a gateway',
+      have: { link: 'eth0', via: GATEWAY },
+      reason: 'dev eth0, want flannel0; via 10.8.64.1, want none',
+    },
+    { name: 'another scope', have: { scope: 'link' }, reason: 'scope link, want global' },
+  ] as const) {
+    it(`replaces a route of ours over ${name}, in place`, async () => {
+      const [kernel, reconciler] = hostWith(have);
+      const round = await oneRound(reconciler, wanting());
+      assert.deepEqual(round.plan, [`update route:4.0.0.0/16: ${reason}`]);
+      assert.deepEqual(round.outcomes, ['done']);
+      assert.deepEqual(kernel.log, ['replace route 4.0.0.0/16 dev flannel0']);
+      assert.deepEqual(routes(kernel), IN_PLACE);
+    });
+  }
+
+  it('deletes a route of ours that is not wanted any more, over our device or into our network', async () => {
+    const [kernel, reconciler] = hostWith(
+      { destination: parsePrefix('10.5.0.0/16') },
+      { destination: parsePrefix('4.0.7.0/24'), link: 'eth0', via: GATEWAY },
+      {},
+    );
+    assert.deepEqual((await oneRound(reconciler, wanting())).plan, [
+      'delete route:10.5.0.0/16: not wanted any more',
+      'delete route:4.0.7.0/24: not wanted any more',
+    ]);
+    assert.deepEqual(routes(kernel), IN_PLACE);
+  });
+
+  it('finds its routes in other tables and with other metrics', async () => {
+    const [kernel, reconciler] = hostWith({ table: 100 }, { metric: 5 });
+    assert.deepEqual((await oneRound(reconciler, [])).plan, [
+      'delete route:4.0.0.0/16 metric 5: not wanted any more',
+      'delete route:4.0.0.0/16 table 100: not wanted any more',
+    ]);
+    assert.deepEqual(routes(kernel), []);
+  });
+
+  it('leaves routes of our number alone that are neither over our device nor into our network', async () => {
+    const [kernel, reconciler] = hostWith({
+      destination: parsePrefix('10.5.0.0/16'),
+      link: 'eth0',
+      via: GATEWAY,
+    });
+    const before = kernel.lines();
+    assert.deepEqual(await oneRound(reconciler, []), NOTHING_TO_DO);
+    assert.deepEqual(kernel.lines(), before);
+  });
+
+  for (const { name, have, conflict } of [
+    {
+      name: 'of another protocol over another device',
+      have: { protocol: 4, link: 'eth0', via: GATEWAY },
+      conflict: 'dev eth0, want flannel0; via 10.8.64.1, want none',
+    },
+    {
+      name: 'that leads nowhere',
+      have: { protocol: 4, type: 'blackhole', link: undefined },
+      conflict: 'dev none, want flannel0; type blackhole, want unicast',
+    },
+    {
+      name: 'with several next hops',
+      have: { protocol: 4, multipath: true, link: undefined },
+      conflict: 'dev none, want flannel0; type multipath, want unicast',
+    },
+  ] as const) {
+    it(`says that a route ${name} is in the way, and does not touch it`, async () => {
+      const { link, ...rest } = have;
+      const [kernel] = hostWith();
+      const reconciler = routeReconciler(kernel.netlink, OURS, () => SCOPE);
+      kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), ...rest, ...(link && { link }) });
+      const before = kernel.lines();
+      assert.deepEqual(await oneRound(reconciler, wanting()), {
+        plan: [],
+        foreign: [`route:4.0.0.0/16: not ours: ${conflict}`],
+        outcomes: [],
+      });
+      assert.deepEqual(await oneRound(reconciler, []), NOTHING_TO_DO);
+      assert.deepEqual(kernel.lines(), before);
+    });
+  }
+
+  it('takes no route for ours that we could not have written, whatever its number', async () => {
+    const [kernel, reconciler] = hostWith();
+    const destination = parsePrefix('4.0.0.0/16');
+    kernel.addRoute({ destination, protocol: OURS, type: 'blackhole' });
+    kernel.addRoute({ destination, protocol: OURS, multipath: true, table: 100 });
+    const before = kernel.lines();
+    assert.match((await oneRound(reconciler, wanting())).foreign.join(), /type blackhole, want unicast/);
+    assert.deepEqual(await oneRound(reconciler, []), NOTHING_TO_DO);
+    assert.deepEqual(kernel.lines(), before);
+  });
+
+  it("takes somebody else's equal route as good as ours, and lets it be", async () => {
+    const [kernel, reconciler] = hostWith({ protocol: 3 });
+    assert.deepEqual(await oneRound(reconciler, wanting()), NOTHING_TO_DO);
+    assert.deepEqual(await oneRound(reconciler, []), NOTHING_TO_DO);
+    assert.deepEqual(routes(kernel), ['route 4.0.0.0/16 dev flannel0 proto boot']);
+  });
+
+  it('judges the first of several routes of one identity: the kernel uses that one', async () => {
+    const [kernel, reconciler] = hostWith({ protocol: 4, link: 'eth0', via: GATEWAY }, {});
+    assert.match(
+      (await oneRound(reconciler, wanting())).foreign.join(),
+      /^route:4\.0\.0\.0\/16: not ours: dev/,
+    );
+    assert.equal(routes(kernel).length, 2);
+  });
+
+  it('plans for a device that will be made anew as if no route led over it', async () => {
+    const [, reconciler] = hostWith({});
+    const observed = await reconciler.observe(wanting(), new AbortController().signal, new Set(['flannel0']));
+    assert.deepEqual(
+      reconciler.diff(wanting(), observed).actions.map(({ verb }) => verb),
+      ['create'],
+    );
+  });
+
+  it('does not overwrite what came into its place since it was planned', async () => {
+    const [kernel, reconciler] = hostWith();
+    const { actions } = reconciler.diff(wanting(), []);
+    kernel.addRoute({
+      destination: parsePrefix('4.0.0.0/16'),
+      protocol: 4,
+      link: 'eth0',
+      via: GATEWAY,
+    });
+    assert.deepEqual(await outcomes(reconciler, actions), ['failed EEXIST']);
+    assert.deepEqual(routes(kernel), ['route 4.0.0.0/16 via 10.8.64.1 dev eth0 proto static']);
+  });
+
+  it('takes a route that is gone already for deleted, also when its device is', async () => {
+    const [kernel, reconciler] = hostWith({});
+    const { actions } = reconciler.diff([], await reconciler.observe([], new AbortController().signal));
+    kernel.foreign({ op: 'set-link', name: 'flannel0', up: false });
+    assert.deepEqual(await outcomes(reconciler, actions), ['unchanged']);
+    kernel.foreign({ op: 'delete-link', name: 'flannel0' });
+    assert.deepEqual(await outcomes(reconciler, actions), ['unchanged']);
+  });
+
+  it('does not delete a route that somebody else has put in the place of ours', async () => {
+    const [kernel, reconciler] = hostWith({});
+    const { actions } = reconciler.diff([], await reconciler.observe([], new AbortController().signal));
+    kernel.foreign(
+      { op: 'set-link', name: 'flannel0', up: false },
+      { op: 'set-link', name: 'flannel0', up: true },
+    );
+    kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), protocol: 4, link: 'flannel0' });
+    assert.deepEqual(await outcomes(reconciler, actions), ['unchanged']);
+    assert.deepEqual(routes(kernel), ['route 4.0.0.0/16 dev flannel0 proto static']);
+  });
+
+  it('fails with what the kernel says when its device is absent', async () => {
+    const [kernel, reconciler] = hostWith();
+    kernel.foreign({ op: 'delete-link', name: 'flannel0' });
+    assert.deepEqual((await oneRound(reconciler, wanting())).outcomes, ['failed ENODEV']);
+  });
+
+  it('wakes on routes, and on links that take theirs along without a word', async () => {
+    const [kernel, reconciler] = hostWith();
+    let wakes = 0;
+    reconciler.watch?.(() => wakes++, new AbortController().signal);
+    kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), link: 'flannel0' });
+    await settle();
+    assert.ok(wakes > 0);
+    wakes = 0;
+    kernel.foreign({ op: 'set-link', name: 'flannel0', up: false });
+    await settle();
+    assert.ok(wakes > 0);
+  });
+});
