@@ -5,6 +5,7 @@ import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { HostAccess, Session } from './cli/session.js';
 import { tryParseAddress } from './model/address.js';
 import type { Config } from './model/config.js';
+import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { controlApi } from './runtime/control-api.js';
@@ -37,6 +38,7 @@ type ReadConfig = (path: string) => Promise<ConfigReading>;
 
 export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAccess {
   return {
+    routes: () => new KernelNetlink().routes({ table: MAIN_TABLE }),
     openSession,
     requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
     lock: instanceLock,

@@ -1,5 +1,6 @@
 /** What mk-docker-opts.sh does, as a function: subnet.env in, Docker's options out. The files themselves are the caller's. */
 import { dockerOptions, environmentVariables, parseSubnetEnv, trueOrFalse } from '../model/env-files.js';
+import type { NetlinkRoute } from '../ports.js';
 import { EXIT } from './exit-codes.js';
 
 export interface DockerOptsOptions {
@@ -24,6 +25,9 @@ export const DOCKER_OPTS_DEFAULTS = {
   key: 'DOCKER_OPTS',
 } as const;
 
+/** The script has one code for everything that goes wrong. */
+const SCRIPT_FAILED = 1;
+
 export type DockerOptsResult =
   | { readonly exit: typeof EXIT.done; readonly output: string }
   | {
@@ -46,7 +50,7 @@ export function dockerOpts(
     return { exit: EXIT.usage, message: `Cannot use "${key}" as a variable: must be letters, digits and _` };
   }
   if (subnetEnvText === undefined && !compat) {
-    const message = `Cannot read ${subnetEnvPath}: no such file; is the daemon running? (--compat writes empty options)`;
+    const message = `Cannot read ${subnetEnvPath}: no such file; is the daemon running? (--wait 30s waits for it, --compat writes empty options)`;
     return { exit: EXIT.drift, message };
   }
   const variables = environmentVariables(subnetEnvText ?? '');
@@ -55,7 +59,7 @@ export function dockerOpts(
   if (wrong !== undefined) return { exit: EXIT.failed, message: `Cannot use ${subnetEnvPath}: ${wrong}` };
   if (ipMasq && masquerades !== undefined && masquerades !== '' && trueOrFalse(masquerades) === undefined) {
     const message = `Cannot use ${subnetEnvPath}: FLANNEL_IPMASQ is "${masquerades}", must be true or false`;
-    return { exit: EXIT.failed, message };
+    return { exit: compat ? SCRIPT_FAILED : EXIT.failed, message };
   }
   const both = individual === combined;
   const output = dockerOptions(
@@ -72,6 +76,21 @@ export function dockerOpts(
     },
   );
   return { exit: EXIT.done, output };
+}
+
+/**
+ * What the script looks for when all is written: a route to our own subnet by way of another host, which stands there
+ * when two hosts hold one subnet. Docker's containers would be cut off.
+ */
+export function strayRoute(
+  subnetEnvText: string | undefined,
+  routes: readonly Pick<NetlinkRoute, 'destination' | 'via'>[],
+): { readonly exit: typeof SCRIPT_FAILED; readonly message: string } | undefined {
+  const subnet = parseSubnetEnv(subnetEnvText ?? '').subnets.ipv4;
+  const stray = routes.find(({ destination, via }) => destination === subnet && via !== undefined);
+  if (stray === undefined) return undefined;
+  const message = `Docker's containers will not be reached: a route leads to their subnet ${subnet} via ${stray.via}`;
+  return { exit: SCRIPT_FAILED, message };
 }
 
 /** Docker's options in this environment, and those that somebody wrote into subnet.env: the script sources it. */

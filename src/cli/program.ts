@@ -1,5 +1,5 @@
 /** The command line: verbs and options, and what an error becomes. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { PrivilegeError, StoreUnavailableError } from '../ports.js';
 import { apply } from './commands/apply.js';
 import { addConvertOptions, convertOptions } from './commands/convert.js';
@@ -9,6 +9,7 @@ import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
+import { durationMs } from './duration.js';
 import { CommandError, EXIT, type ExitCode } from './exit-codes.js';
 import { FORMATS, type Format } from './output.js';
 import type { CommandContext } from './session.js';
@@ -101,14 +102,6 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;
-}
-
-function durationMs(text: string): number {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
-  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ''];
-  if (match === null || unitMs === undefined)
-    throw new InvalidArgumentError('Want a number with ms, s, m or h, such as 30s.');
-  return Number(match[1]) * unitMs;
 }
 
 function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {

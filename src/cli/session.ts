@@ -1,6 +1,6 @@
 /** What the commands are given to work with. compose.ts makes it; tests make it from fakes. */
 import type { Config } from '../model/config.js';
-import type { Clock, ControlSocket } from '../ports.js';
+import type { Clock, ControlSocket, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
@@ -32,6 +32,8 @@ export interface CommandContext {
 }
 
 export interface HostAccess {
+  /** Of the main table. */
+  routes(): Promise<readonly NetlinkRoute[]>;
   /** Connections and system calls for one pass over the world; no packet loop. */
   openSession(config: Config): Session;
   /** Rejects with PrivilegeError naming the first one that is missing, before anything is touched. */

@@ -1,0 +1,68 @@
+/** The program's command line over any host: what is real of it, and what is a fake, is the caller's choice. */
+import { configErrorsText } from '../../src/cli/config-errors.js';
+import { runCommandLine } from '../../src/cli/program.js';
+import type { CommandContext, Session } from '../../src/cli/session.js';
+import { readConfig } from '../../src/config/read-config.js';
+import type { Config } from '../../src/model/config.js';
+import type { Clock } from '../../src/ports.js';
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandHost {
+  readonly clock: Clock;
+  /** Empty when there is no such file. */
+  readText(path: string): Promise<string>;
+  openSession(config: Config): Session;
+}
+
+/** Runs one command to its end, with every privilege and without a daemon. */
+export async function runFlannelette(host: CommandHost, argv: readonly string[]): Promise<CommandResult> {
+  const { clock, readText, openSession } = host;
+  let [stdout, stderr] = ['', ''];
+  const context: CommandContext = {
+    version: '0.0.0',
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    signal: new AbortController().signal,
+    clock,
+    control: { serve: async () => {}, ask: async () => undefined },
+    environment: {},
+    async readConfig(path) {
+      const text = await readText(path);
+      const reading = readConfig(text, path);
+      return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+    },
+    readText,
+    writeText: () => Promise.reject(new Error('Cannot write: no command of these tests does')),
+    host: async () => ({
+      routes: async () => [],
+      openSession,
+      requirePrivileges: async () => {},
+      lock: () => ({ release: () => {} }),
+      runDaemon: () => Promise.reject(new Error('Cannot run a daemon here')),
+    }),
+  };
+  const exitCode = await runCommandLine(context, argv);
+  return { exitCode, stdout, stderr };
+}
+
+/** For hosts on which nobody waits: a sleep is over at once, and its time has passed. */
+export function hastyClock(): Clock {
+  let nowMs = 0;
+  return {
+    now: () => nowMs,
+    boottimeMs: () => nowMs,
+    async sleep(ms, signal) {
+      signal.throwIfAborted();
+      nowMs += ms;
+    },
+  };
+}
