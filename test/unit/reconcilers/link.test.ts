@@ -26,7 +26,8 @@ function hostWith(
 ): readonly [FakeKernel, ReturnType<typeof linkReconciler>] {
   const kernel = new FakeKernel();
   prepare(kernel);
-  return [kernel, linkReconciler(kernel.netlink, kernel.tuns, ALIAS)];
+  const scope = () => ({ devices: ['flannel0'], networks: [] });
+  return [kernel, linkReconciler(kernel.netlink, kernel.tuns, ALIAS, scope)];
 }
 
 /** The device as a daemon leaves it. */
