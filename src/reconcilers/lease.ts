@@ -1,13 +1,12 @@
 /** This host's lease in the store. Keeping it alive is runtime/lease-keeper.ts. */
-
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
-import { leaseKey, subnetKey } from '../model/keys.js';
+import { leaseKey } from '../model/keys.js';
 import type { Lease, PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { StoreView } from '../model/store-view.js';
-import { leaseJson } from '../wire/flannel-store.js';
+import { leaseEntryKey, leaseJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
 import { knownView, LostRaceError, type StoreAccess } from './store-access.js';
@@ -17,11 +16,15 @@ const kind: Kind<LeaseState> = {
     const differences: string[] = [];
     for (const field of ['publicIps', 'backendType', 'backendData', 'backendV6Data'] as const) {
       if (equalJson(want[field], have[field])) continue;
-      differences.push(`${field} ${JSON.stringify(have[field])}, want ${JSON.stringify(want[field])}`);
+      differences.push(`${field} ${textOf(have[field])}, want ${textOf(want[field])}`);
     }
     return differences;
   },
 };
+
+function textOf(value: unknown): string {
+  return value === undefined ? 'none' : JSON.stringify(value);
+}
 
 /** NO_LEASE as an etcd lease id: the key never expires, which makes it a reservation. */
 const RESERVED = '0';
@@ -36,22 +39,17 @@ export function leaseReconciler(
     const subnets = (after ?? before)?.subnets;
     if (subnets === undefined) return;
     const inStore = readable(knownView(access)).find((lease) => leaseKey(lease.subnets) === key);
-    const entryKey = `subnets/${subnetKey(subnets)}`;
+    const entryKey = leaseEntryKey(subnets);
     try {
-      if (verb === 'delete') await remove(entryKey, inStore, signal);
-      else if (after !== undefined)
-        await (verb === 'create' ? create : rewrite)(entryKey, after, inStore, signal);
+      if (after === undefined) await remove(entryKey, inStore, signal);
+      else if (verb === 'create') await create(entryKey, after, signal);
+      else await rewrite(entryKey, after, inStore, signal);
     } finally {
       await access.refresh(signal);
     }
   }
 
-  async function create(
-    key: string,
-    { attributes }: LeaseState,
-    _: unknown,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function create(key: string, { attributes }: LeaseState, signal: AbortSignal): Promise<void> {
     const { store } = access;
     const lease = await store.grantLease(ttlSeconds(), signal);
     let won = false;
