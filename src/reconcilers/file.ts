@@ -38,10 +38,23 @@ export function fileReconciler(files: Files, paths: () => readonly string[]): Re
 
 /** The first line that is not as wanted: it says more than "content differs". */
 function contentDifference(want: string, have: string): string {
-  const [wanted, found] = [want.split('\n'), have.split('\n')];
-  const index = wanted.findIndex((line, at) => line !== found[at]);
-  if (index < 0) return `${found.length - wanted.length} lines too many`;
-  return `line ${index + 1} ${JSON.stringify(found[index] ?? '')}, want ${JSON.stringify(wanted[index])}`;
+  const [wanted, found] = [linesOf(want), linesOf(have)];
+  let index = 0;
+  // It ends: the contents are not equal.
+  while (wanted[index] === found[index]) index++;
+  return `line ${index + 1} ${quoted(found[index])}, want ${quoted(wanted[index])}`;
+}
+
+/** Each with its line feed, where it has one. */
+function linesOf(text: string): readonly string[] {
+  return text.split(/(?<=\n)/).filter((line) => line !== '');
+}
+
+function quoted(line: string | undefined): string {
+  if (line === undefined) return 'none';
+  return line.endsWith('\n')
+    ? JSON.stringify(line.slice(0, -1))
+    : `${JSON.stringify(line)} without line feed`;
 }
 
 function octal(mode: number): string {
