@@ -3,26 +3,17 @@
  * so that planning, applying and whole commands run on it as they do on a real one.
  */
 import { reconcilersOf } from '../../src/assembly.js';
-import { configErrorsText } from '../../src/cli/config-errors.js';
-import { runCommandLine } from '../../src/cli/program.js';
-import type { CommandContext, Session } from '../../src/cli/session.js';
-import { readConfig } from '../../src/config/read-config.js';
+import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
-import type { Clock, Log, Random, Store } from '../../src/ports.js';
-import type { ConfigReading } from '../../src/runtime/config-source.js';
+import type { Log, Random, Store } from '../../src/ports.js';
 import { Inputs } from '../../src/runtime/inputs.js';
 import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
+import { type CommandResult, hastyClock, runFlannelette } from '../worlds/command-line.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
 import { type FakeKernel, fakeHost } from './fake-kernel.js';
 import { FakeStore } from './fake-store.js';
-
-export interface CommandResult {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export const CONFIG_PATH = '/etc/flannelette.yaml';
 const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -62,33 +53,14 @@ export class FakeHost {
     return { inputs, access, reconcilers: reconcilersOf(ports, inputs, access), close: () => {} };
   }
 
-  /** Runs the command line to its end; no daemon runs. */
-  async flannelette(...argv: readonly string[]): Promise<CommandResult> {
-    let [stdout, stderr] = ['', ''];
-    const context: CommandContext = {
-      version: '0.0.0',
-      out: (text) => {
-        stdout += text;
-      },
-      err: (text) => {
-        stderr += text;
-      },
-      signal: NEVER,
+  /** Runs the command line to its end; configurations are read from this host's files. */
+  flannelette(...argv: readonly string[]): Promise<CommandResult> {
+    const host = {
       clock: this.clock,
-      control: { serve: async () => {}, ask: async () => undefined },
-      environment: {},
-      readConfig: (path) => this.#readConfig(path),
-      readText: async (path) => (await this.files.read(path))?.content,
-      writeText: (path, content) => this.files.write(path, content, 0o644),
-      host: async () => ({
-        openSession: (config) => this.session(config),
-        requirePrivileges: async () => {},
-        lock: () => ({ release: () => {} }),
-        runDaemon: () => Promise.reject(new Error('Cannot run a daemon on a host of fakes')),
-      }),
+      readText: async (path: string) => (await this.files.read(path))?.content ?? '',
+      openSession: (config: Config) => this.session(config),
     };
-    const exitCode = await runCommandLine(context, argv);
-    return { exitCode, stdout, stderr };
+    return runFlannelette(host, argv);
   }
 
   /** Everything there is, but the local routing table, as sorted lines. */
@@ -106,23 +78,4 @@ export class FakeHost {
     const { write, grantLease } = store.asked;
     return kernel.log.length + firewall.writes + files.writes + write + grantLease;
   }
-
-  async #readConfig(path: string): Promise<ConfigReading> {
-    const text = (await this.files.read(path))?.content ?? '';
-    const reading = readConfig(text, path);
-    return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
-  }
-}
-
-/** Nobody waits on this host: a sleep is over at once, and its time has passed. */
-function hastyClock(): Clock {
-  let nowMs = 0;
-  return {
-    now: () => nowMs,
-    boottimeMs: () => nowMs,
-    async sleep(ms, signal) {
-      signal.throwIfAborted();
-      nowMs += ms;
-    },
-  };
 }
