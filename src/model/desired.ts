@@ -3,7 +3,7 @@
  * `diff`, `apply` and `run` all call this, so they cannot disagree.
  */
 
-import type { Prefix } from './address.js';
+import { overlaps, type Prefix } from './address.js';
 import { plannedSubnets } from './allocation.js';
 import { BackendError, type BackendPlan } from './backends/backend.js';
 import { backendPlan } from './backends/table.js';
@@ -14,6 +14,7 @@ import { dockerOptionsFile, subnetEnv } from './env-files.js';
 import type { HostFacts } from './host.js';
 import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
 import type { Lease, PublicIps, Subnets } from './lease.js';
+import { prefixesOf } from './lease-overlaps.js';
 import type { NetworkConfig } from './network.js';
 import type { DesiredObjects, DockerSettingsState, FileState } from './objects.js';
 import type { ResourceKey } from './plan.js';
@@ -167,13 +168,25 @@ function ownSubnets(
   const planned = plannedSubnets({
     network,
     publicIps,
-    leases: store.leases,
+    leases: [...store.leases, ...ownLeasesSetAside(store, publicIps)],
     taken: store.taken,
     ...(section.subnet && { pinned: section.subnet }),
     ...(host.previousSubnet && { previous: host.previousSubnet }),
   });
   if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error };
   return { subnets: planned.subnets, reason: planned.why };
+}
+
+/**
+ * This host's leases that only the store's network has no place for: where the file names another one, it may hold a
+ * lease in that already.
+ */
+function ownLeasesSetAside({ leases, quarantined }: StoreView, own: PublicIps): readonly Lease[] {
+  const held = leases.flatMap(({ subnets }) => prefixesOf(subnets));
+  const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));
+  return quarantined
+    .flatMap(({ lease }) => lease ?? [])
+    .filter((lease) => isHeldBy(own, lease) && prefixesOf(lease.subnets).every(isFree));
 }
 
 /** Only the families that the network has: flannel publishes no IPv6 address in an IPv4 network. */
@@ -183,9 +196,11 @@ function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: Host
 
 /** A lease with our own public address is ours, and would be a loop as a peer. */
 function peerLeases(leases: readonly Lease[], own: PublicIps): readonly Lease[] {
-  return leases.filter(({ attributes: { publicIps } }) =>
-    own.ipv4 !== undefined ? publicIps.ipv4 !== own.ipv4 : publicIps.ipv6 !== own.ipv6,
-  );
+  return leases.filter((lease) => !isHeldBy(own, lease));
+}
+
+function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
+  return own.ipv4 !== undefined ? publicIps.ipv4 === own.ipv4 : publicIps.ipv6 === own.ipv6;
 }
 
 function required<State>(

@@ -36,3 +36,8 @@ export interface QuarantinedLease {
   /** As far as key and value can be read. */
   readonly lease?: Lease;
 }
+
+/** Every lease whose key and value can be read, whether it can be a peer or not. */
+export function readableLeases({ leases, quarantined }: StoreView): readonly Lease[] {
+  return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
+}

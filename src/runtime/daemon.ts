@@ -6,6 +6,7 @@ import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
 import type { PlannedAction } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
+import { readableLeases } from '../model/store-view.js';
 import type { Clock, DataPlane, Log, Random } from '../ports.js';
 import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
@@ -145,13 +146,13 @@ export class Daemon {
     const [own] = state.objects.lease;
     if (own === undefined) return undefined;
     const { ipv4, ipv6 } = state.publicIps;
-    return this.#deps.store
-      .view()
-      ?.leases.find(
-        ({ subnets, attributes: { publicIps } }) =>
-          leaseKey(subnets) === own.key &&
-          (ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4),
-      );
+    const view = this.#deps.store.view();
+    // Also while the store's network has no place for it: this host goes on with it all the same.
+    return (view === undefined ? [] : readableLeases(view)).find(
+      ({ subnets, attributes: { publicIps } }) =>
+        leaseKey(subnets) === own.key &&
+        (ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4),
+    );
   }
 
   #onReport(): void {
