@@ -29,7 +29,10 @@ export function networkConfigReconciler(
   files: Files,
   publishing: () => Publishing,
 ): Reconciler<NetworkConfigState> {
-  /** Ours to replace: we may publish always, and what we want is not what we last wrote. */
+  /**
+   * Ours to replace: we may publish always, and what we want is not what we last wrote. Never ours to delete:
+   * the network outlives every host.
+   */
   async function isOursToReplace(want: NetworkConfigState | undefined): Promise<boolean> {
     const { publish, recordPath } = publishing();
     if (publish !== 'always' || want === undefined || 'invalid' in want) return false;
@@ -45,11 +48,7 @@ export function networkConfigReconciler(
       const state = 'config' in network ? { config: network.config } : { invalid: network.error };
       return [{ key: NETWORK_CONFIG_KEY, state, ours: await isOursToReplace(desired[0]?.state) }];
     },
-    // The network outlives every host: it is written, never deleted.
-    diff(desired, observed) {
-      const { actions, foreign } = diff(kind, desired, observed);
-      return { actions: actions.filter(({ verb }) => verb !== 'delete'), foreign };
-    },
+    diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>
       carryOut(actions, signal, async ({ verb, after }) => {
         if (after === undefined || 'invalid' in after) return;
