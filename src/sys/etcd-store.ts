@@ -2,6 +2,7 @@
  * The store in etcd, protocol version 3. Reads go to the next member when one fails; writes are never
  * repeated, since a failed one may have been done. Works on etcd3's raw services: docs/decisions/0003-etcd3-raw-streams.md.
  */
+import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Etcd3, IEvent, IKeyValue, IRangeResponse } from 'etcd3';
@@ -42,6 +43,8 @@ class EtcdStore implements Store {
   /** With a trailing slash, so that a sibling such as `/coreos.com/network2` is none of ours. */
   readonly #root: string;
   readonly #closing = new AbortController();
+  /** Leases that may be there for the rest of their term and that nobody wants: given back before the next one is taken. */
+  readonly #owed = new Set<string>();
 
   constructor(section: EtcdStoreSection, endpoints: Endpoints) {
     this.description = `etcd ${section.endpoints.join(', ')}`;
@@ -116,11 +119,19 @@ class EtcdStore implements Store {
     return this.#compareAnd({ request_delete_range: { key: this.#path(key) } }, key, expected, signal);
   }
 
-  grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
-    return this.#call('get a lease', 1, signal, async (client) => {
-      const { ID } = await client.leaseClient.leaseGrant({ TTL: String(ttlSeconds) });
-      return ID;
-    });
+  async grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
+    for (const lease of this.#owed) await this.revokeLease(lease, signal);
+    // Named here and not by etcd: whether a grant without an answer was done cannot be known.
+    const lease = newLeaseId();
+    try {
+      await this.#call('get a lease', 1, signal, (client) =>
+        client.leaseClient.leaseGrant({ TTL: String(ttlSeconds), ID: lease }),
+      );
+    } catch (error) {
+      this.#owed.add(lease);
+      throw error;
+    }
+    return lease;
   }
 
   keepAlive(lease: string, signal: AbortSignal): Promise<number> {
@@ -142,6 +153,7 @@ class EtcdStore implements Store {
   }
 
   async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
+    this.#owed.add(lease);
     await this.#call('give back the lease', 1, signal, async (client) => {
       try {
         await client.leaseClient.leaseRevoke({ ID: lease });
@@ -149,6 +161,7 @@ class EtcdStore implements Store {
         if (!isLeaseGone(error)) throw error;
       }
     });
+    this.#owed.delete(lease);
   }
 
   close(): void {
@@ -228,4 +241,9 @@ class EtcdStore implements Store {
   #relative(key: Buffer): string {
     return key.toString('utf8').slice(this.#root.length);
   }
+}
+
+/** Of 63 bits, as etcd takes it; nobody else will come upon it. */
+function newLeaseId(): string {
+  return String(randomBytes(8).readBigUInt64BE() >> 1n);
 }
