@@ -62,7 +62,8 @@ function valueAt(scanner: Scanner): string {
     value += quoted ?? '';
     // Only these lose their backslash between double quotes; a line may be continued.
     value += (escaped ?? '').replace(/\\\n/g, '').replace(/\\(["\\`$])/g, '$1');
-    value += withoutBackslashes((rest ?? '').replace(/(?<!\\)[ \t]+$/, ''));
+    // A blank at the end is not part of the value, unless it is escaped.
+    value += withoutBackslashes(rest?.replace(/^((?:\\[\s\S]|[^\\])*?)[ \t]*$/, '$1') ?? '');
   }
 }
 

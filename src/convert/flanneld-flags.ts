@@ -60,7 +60,7 @@ export const FLAGS: readonly Flag[] = [
     name: 'iptables-resync',
     kind: 'number',
     default: '5',
-    without: 'not needed: the kernel tells of a rule that is changed or deleted, and it is put back at once',
+    without: 'not needed: a rule that is changed or deleted is noticed by itself, and put back',
   },
   {
     name: 'iptables-forward-rules',

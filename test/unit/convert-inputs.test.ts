@@ -11,6 +11,8 @@ for (const { name, text, want } of [
   { name: 'a plain value', text: 'A=b c', want: { A: 'b c' } },
   { name: 'blanks around a value', text: '  A=  b c \t\n', want: { A: 'b c' } },
   { name: 'a blank that is escaped', text: 'A=b\\ \n', want: { A: 'b ' } },
+  { name: 'a blank behind a backslash that is escaped', text: 'A=b\\\\ \n', want: { A: 'b\\' } },
+  { name: 'a piece without quotes behind one with them', text: `A="b" c"d"`, want: { A: 'bc"d"' } },
   { name: 'blanks before the equals sign', text: 'A =b', want: { A: 'b' } },
   { name: 'blanks between quotes', text: 'A=" b "', want: { A: ' b ' } },
   { name: 'nothing', text: 'A=\nB=""', want: { A: '', B: '' } },

@@ -100,7 +100,7 @@ const anyNetConf = fc.oneof(
       },
       { requiredKeys: [] },
     )
-    .map((value) => ({ name: 'net-conf.json', text: JSON.stringify(value) })),
+    .map((value) => JSON.stringify(value)),
 );
 
 test('makes a valid file out of whatever flanneld takes, and shows no secret', () => {
@@ -110,24 +110,24 @@ test('makes a valid file out of whatever flanneld takes, and shows no secret', (
       fc.array(anyGiven, { maxLength: 12 }),
       fc.array(anyGiven, { maxLength: 6 }),
       anyNetConf,
-      (given, inFile, netConf) => {
+      anyText,
+      (given, inFile, netConf, fileName) => {
         const variables = inFile.filter(({ value }) => !/['\\\p{C}]/u.test(value));
         const outcome = attempt({
           argv: given.map(({ flag, value }) => `-${flag.name}=${value}`),
           environmentFiles: [
             {
-              name: 'flanneld.env',
+              name: fileName,
               text: variables.map(({ flag, value }) => `${variableOf(flag)}='${value}'\n`).join(''),
             },
           ],
-          netConf,
+          netConf: netConf === undefined ? undefined : { name: fileName, text: netConf },
         });
         assert.ok(!JSON.stringify(outcome ?? null).includes(SECRET));
         if (outcome === undefined) return;
         converted++;
         valid(outcome.yaml);
-        for (const { flag } of given)
-          assert.ok(outcome.yaml.includes(`-${flag.name}`), `${flag.name} is lost`);
+        for (const { flag } of given) assert.match(outcome.yaml, new RegExp(`-${flag.name}(?![\\w-])`));
         for (const { flag } of variables)
           assert.ok(outcome.yaml.includes(variableOf(flag)), `${flag.name} is lost`);
         for (const note of outcome.notConverted) assert.ok(outcome.yaml.includes(`# - ${note}\n`), note);
@@ -203,6 +203,35 @@ test('takes no regular expression that means something else here', () => {
     const { yaml, notConverted } = convertedFrom(`-iface-regex=${regex}`);
     assert.equal(notConverted.length, 1, regex);
     assert.deepEqual(valid(yaml).host.interface, { by: 'default-route' });
+  }
+});
+
+test('gives endpoints without a scheme the one that flanneld would use', () => {
+  const tls = ['-etcd-certfile=/c.pem', '-etcd-keyfile=/k.pem'];
+  for (const { argv, want } of [
+    { argv: [], want: 'http://etcd01:2379' },
+    { argv: tls.slice(0, 1), want: 'http://etcd01:2379' },
+    { argv: tls, want: 'https://etcd01:2379' },
+  ]) {
+    const { store } = valid(convertedFrom('-etcd-endpoints=etcd01:2379', ...argv).yaml);
+    assert.deepEqual(store.type === 'etcd' && store.endpoints, [want]);
+  }
+});
+
+test('takes certificate and key both or neither', () => {
+  for (const [certificate, key] of [
+    ['/c.pem', 'k.pem'],
+    ['c.pem', '/k.pem'],
+  ]) {
+    const { yaml, notConverted } = convertedFrom(
+      '-etcd-endpoints=https://etcd01:2379',
+      '-etcd-cafile=/ca.pem',
+      `-etcd-certfile=${certificate}`,
+      `-etcd-keyfile=${key}`,
+    );
+    const { store } = valid(yaml);
+    assert.deepEqual(store.type === 'etcd' && store.tls, { caFile: '/ca.pem' });
+    assert.equal(notConverted.length, 2);
   }
 });
 
