@@ -178,11 +178,11 @@ function ownSubnets(
 }
 
 /**
- * This host's leases that only the store's network has no place for: where the file names another one, it may hold a
- * lease in that already.
+ * This host's leases that were set aside for the sake of no other host: those outside the store's network, which it
+ * may go on with where the file names another one, and those that only an older one of its own overlaps.
  */
 function ownLeasesSetAside({ leases, quarantined }: StoreView, own: PublicIps): readonly Lease[] {
-  const held = leases.flatMap(({ subnets }) => prefixesOf(subnets));
+  const held = peerLeases(leases, own).flatMap(({ subnets }) => prefixesOf(subnets));
   const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));
   return quarantined
     .flatMap(({ lease }) => lease ?? [])
