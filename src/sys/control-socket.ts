@@ -1,71 +1,82 @@
 /** The daemon's socket: node:http over a unix socket, both ends. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { dirname } from 'node:path';
-import { type ControlReply, type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
+import {
+  type ControlReply,
+  type ControlRequest,
+  type ControlSocket,
+  PrivilegeError,
+  SystemError,
+} from '../ports.js';
 
 const SOCKET_MODE = 0o660;
 const DIRECTORY_MODE = 0o755;
+const LONGEST_PATH_BYTES = 107; // sun_path of unix(7) less its final NUL; libuv would cut the rest off
+
+type Answer = (request: ControlRequest) => Promise<ControlReply>;
 
 export const controlSocket: ControlSocket = {
   async serve(path, answer, signal) {
-    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-    // The instance lock is ours, so nobody serves here any more: what is there was left by a killed process.
-    await rm(path, { force: true });
-    const server = createServer((message, response) => {
-      const { method = 'GET', url = '/' } = message;
-      message.resume();
-      const reply =
-        method === 'GET' || method === 'POST'
-          ? answer({ method, path: url })
-          : Promise.resolve({ status: 405, body: 'Only GET and POST are answered\n' });
-      reply
-        .catch((error: unknown): ControlReply => ({ status: 500, body: `${String(error)}\n` }))
-        .then(({ status, body }) => response.writeHead(status).end(body));
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          new SystemError(`Cannot listen on ${path}: ${error.message}`, error.code ?? 'EUNKNOWN', {
-            cause: error,
-          }),
-        ),
+    if (Buffer.byteLength(path) > LONGEST_PATH_BYTES) {
+      throw new SystemError(
+        `Cannot listen on ${path}: the path must have at most ${LONGEST_PATH_BYTES} bytes`,
+        'ENAMETOOLONG',
       );
-      server.listen(path, resolve);
-    });
-    await chmod(path, SOCKET_MODE);
-    signal.addEventListener(
-      'abort',
-      () => {
-        server.close();
-        server.closeAllConnections();
-      },
-      { once: true },
-    );
+    }
+    const server = answeringServer(answer);
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+      // The instance lock is ours, so nobody serves here any more: what is there was left by a killed process.
+      await rm(path, { force: true });
+      await listening(server, path);
+      await chmod(path, SOCKET_MODE);
+    } catch (error) {
+      server.close();
+      throw systemError(`listen on ${path}`, error);
+    }
+    const stop = () => {
+      server.close();
+      server.closeAllConnections();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
   },
 
   ask(path, { method, path: url }, signal) {
     return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => reject(askError(path, error));
       const question = httpRequest({ socketPath: path, method, path: url, signal }, (message) => {
-        text(message).then((body) => resolve({ status: message.statusCode ?? 0, body }), reject);
+        text(message).then((body) => resolve({ status: message.statusCode ?? 0, body }), fail);
       });
       question.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-        else reject(askError(path, error));
+        else fail(error);
       });
       question.end();
     });
   },
 };
 
-function askError(path: string, cause: NodeJS.ErrnoException): SystemError | PrivilegeError {
-  const message = `Cannot ask the daemon at ${path}: ${cause.message}`;
-  if (cause.code !== 'EACCES') return new SystemError(message, cause.code ?? 'EUNKNOWN', { cause });
-  return new PrivilegeError(
-    `${message}; it answers root and the members of the socket's group`,
-    'group of the socket',
-    { cause },
-  );
+function answeringServer(answer: Answer): Server {
+  return createServer((message, response) => {
+    const { method = 'GET', url = '/' } = message;
+    message.resume();
+    const reply =
+      method === 'GET' || method === 'POST'
+        ? answer({ method, path: url })
+        : Promise.resolve({ status: 405, body: 'Only GET and POST are answered\n' });
+    const send = ({ status, body }: ControlReply) => void response.writeHead(status).end(body);
+    reply.then(send, (error: unknown) => send({ status: 500, body: `${String(error)}\n` }));
+  });
+}
+
+/** A connection that cannot be accepted later, for want of descriptors, is lost to its client alone. */
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(path, resolve);
+  });
 }
 
 async function text(message: IncomingMessage): Promise<string> {
@@ -73,4 +84,19 @@ async function text(message: IncomingMessage): Promise<string> {
   let body = '';
   for await (const part of message) body += part;
   return body;
+}
+
+function askError(path: string, cause: unknown): SystemError | PrivilegeError {
+  const error = systemError(`ask the daemon at ${path}`, cause);
+  if (error.code !== 'EACCES') return error;
+  return new PrivilegeError(
+    `${error.message}; it answers root and the members of the socket's group`,
+    'group of the socket',
+    { cause },
+  );
+}
+
+function systemError(action: string, cause: unknown): SystemError {
+  const { message, code = 'EUNKNOWN' } = cause as NodeJS.ErrnoException;
+  return new SystemError(`Cannot ${action}: ${message}`, code, { cause });
 }

@@ -20,12 +20,16 @@ export function stderrText(text: string): void {
   process.stderr.write(text);
 }
 
+const TERMINATIONS = ['SIGINT', 'SIGTERM'] as const;
+
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once, as it would without us. */
 export function terminationSignal(): AbortSignal {
   const controller = lastingAbort();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => controller.abort(new Error(`Received ${name}`)));
-  }
+  const end = (name: NodeJS.Signals) => {
+    for (const each of TERMINATIONS) process.off(each, end);
+    controller.abort(new Error(`Received ${name}`));
+  };
+  for (const each of TERMINATIONS) process.on(each, end);
   return controller.signal;
 }
 
