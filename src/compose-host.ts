@@ -13,6 +13,7 @@ import { Daemon } from './runtime/daemon.js';
 import { DockerCommand } from './runtime/docker-command.js';
 import { Inputs } from './runtime/inputs.js';
 import { Readiness } from './runtime/readiness.js';
+import { RememberedDataPlane, recordPath } from './runtime/remembered-data-plane.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusLine, statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
@@ -42,6 +43,7 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
     openSession,
     requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
     lock: instanceLock,
+    forget: (config) => systemFiles.remove(recordPath(config)),
     runDaemon: (path, config) => runDaemon(path, config, readConfig, signal),
   };
 }
@@ -117,7 +119,6 @@ async function runDaemonUntil(
 ): Promise<void> {
   const log = jsonLog();
   const host = hostPorts();
-  const dataPlane = createDataPlane({ log });
   const store = new StoreFollower({
     section: config.store,
     openMirror: (section) => new StoreMirror({ ...host, store: openStore(section), log }),
@@ -131,6 +132,10 @@ async function runDaemonUntil(
     log,
     forwards: true,
   });
+  const loop = createDataPlane({ log });
+  const dataPlane = new RememberedDataPlane(loop, systemFiles, () => inputs.config, log);
+  // Before anything that takes time: packets wait for this alone.
+  await dataPlane.resume(signal);
   const source: ConfigSource = {
     path,
     read: () => readConfig(path),

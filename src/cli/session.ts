@@ -40,6 +40,8 @@ export interface HostAccess {
   requirePrivileges(config: Config): Promise<void>;
   /** One process for each instance on this host. Throws CommandError naming the other. */
   lock(instance: string): { release(): void };
+  /** Removes what a daemon remembers for the next one. */
+  forget(config: Config): Promise<void>;
   /** Runs the daemon until the context's signal aborts. */
   runDaemon(path: string, config: Config): Promise<void>;
 }

@@ -48,6 +48,7 @@ async function dockerOpts(
       openSession: () => assert.fail('docker-opts opens no session'),
       requirePrivileges: () => assert.fail('docker-opts asks for no privilege'),
       lock: () => assert.fail('docker-opts locks nothing'),
+      forget: () => assert.fail('docker-opts forgets nothing'),
       runDaemon: () => assert.fail('docker-opts runs no daemon'),
     }),
   };

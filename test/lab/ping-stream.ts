@@ -12,7 +12,7 @@ export interface PingOutcome {
 
 /** What is asked of ping; the machine's timers make it up to 16 ms. */
 const EVERY_SECONDS = 0.01;
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 30_000;
 
 export class PingStream {
   readonly #process: LongProcess;
@@ -22,7 +22,7 @@ export class PingStream {
   }
 
   /** Resolves once the first answer is here. */
-  static async start(from: Holder, address: string): Promise<PingStream> {
+  static async start(from: Pick<Holder, 'spawn'>, address: string): Promise<PingStream> {
     const stream = new PingStream(from.spawn(['ping', '-n', '-D', '-i', String(EVERY_SECONDS), address]));
     await stream.answeredFromNow();
     return stream;

@@ -47,6 +47,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
       openSession,
       requirePrivileges: async () => {},
       lock: () => ({ release: () => {} }),
+      forget: async () => {},
       runDaemon: () => Promise.reject(new Error('Cannot run a daemon here')),
     }),
   };

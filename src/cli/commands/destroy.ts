@@ -40,6 +40,7 @@ export async function destroy(
       },
       context.signal,
     );
+    await host.forget(config);
     context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
     if (convergence.outcome === 'converged') return EXIT.done;
     return convergence.outcome === 'timed out' ? EXIT.converging : EXIT.failed;

@@ -1,0 +1,156 @@
+/** The packet loop of the last process, taken up by the next one before anybody was asked. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readConfig } from '../../../src/config/read-config.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import type { Config } from '../../../src/model/config.js';
+import type { ForwarderState, PeerState } from '../../../src/model/objects.js';
+import type { Log } from '../../../src/ports.js';
+import { RememberedDataPlane, recordPath } from '../../../src/runtime/remembered-data-plane.js';
+import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
+import { FakeFiles } from '../../fakes/fake-files.js';
+import { fakeHost } from '../../fakes/fake-kernel.js';
+
+const CONFIG = config('host: { subnet: 4.0.100.0/24 }');
+const PATH = '/run/flannelette/flannel0.forwarding.json';
+const { signal } = new AbortController();
+
+const FORWARDER: ForwarderState = {
+  tun: 'flannel0',
+  multiQueue: false,
+  mtu: 1472,
+  tunAddress: parseAddress('4.0.100.0'),
+  subnet: parsePrefix('4.0.100.0/24'),
+  publicIp: parseAddress('10.8.65.66'),
+  bind: { address: parseAddress('10.8.65.66'), port: 8285 },
+  sourceCheck: 'strict',
+};
+const PEER: PeerState = {
+  subnet: parsePrefix('4.0.32.0/24'),
+  publicIp: parseAddress('10.8.65.53'),
+  port: 8285,
+};
+
+function config(text: string): Config {
+  const reading = readConfig(`network: { cidr: 4.0.0.0/16 }\n${text}`, 'flannelette.yaml');
+  assert.ok('config' in reading);
+  return reading.config;
+}
+
+/** A host on which processes come and go; the device outlives them. */
+class World {
+  readonly files = new FakeFiles();
+  readonly said: string[] = [];
+  readonly #kernel = fakeHost({ address: '10.8.65.66/16', gateway: '10.8.0.1' });
+
+  constructor({ device = true }: { readonly device?: boolean } = {}) {
+    if (device) this.#kernel.tuns.create('flannel0', { multiQueue: false });
+  }
+
+  process(withConfig = CONFIG): RememberedDataPlane {
+    const say = (fields: object, message: string) => this.said.push(`${message} ${JSON.stringify(fields)}`);
+    const log: Log = { debug: say, info: say, warn: say, error: say };
+    return new RememberedDataPlane(new FakeDataPlane(this.#kernel), this.files, () => withConfig, log);
+  }
+
+  /** A process that forwarded and was stopped. */
+  async last(): Promise<void> {
+    const process = this.process();
+    await process.configure(FORWARDER, signal);
+    await process.updatePeers({ set: [PEER], remove: [] }, signal);
+    await process.shutDown(signal);
+  }
+}
+
+describe('a packet loop that is remembered', () => {
+  it('goes on in the next process with all that it had', async () => {
+    const world = new World();
+    await world.last();
+    const next = world.process();
+    await next.resume(signal);
+    assert.deepEqual([next.forwarder(), next.peers()], [FORWARDER, [PEER]]);
+    assert.match(world.said.join(), /^forwarding resumed/);
+  });
+
+  it('writes when something changed, and only then', async () => {
+    const world = new World();
+    await world.last();
+    const { writes } = world.files;
+    assert.equal(writes, 2);
+    const next = world.process();
+    await next.resume(signal);
+    await next.configure(FORWARDER, signal);
+    assert.equal(world.files.writes, writes);
+    await next.updatePeers({ set: [], remove: [PEER.subnet] }, signal);
+    assert.equal(world.files.writes, writes + 1);
+
+    const after = world.process();
+    await after.shutDown(signal);
+    await after.resume(signal);
+    assert.deepEqual(after.peers(), []);
+  });
+
+  it('begins like the first where nothing is remembered', async () => {
+    const world = new World();
+    const first = world.process();
+    await first.resume(signal);
+    assert.equal(first.forwarder(), undefined);
+    assert.deepEqual(world.said, []);
+  });
+
+  it('does not go on with what another file wanted', async () => {
+    const world = new World();
+    await world.last();
+    const next = world.process(config('host: { subnet: 4.0.101.0/24 }'));
+    await next.resume(signal);
+    assert.equal(next.forwarder(), undefined);
+  });
+
+  for (const [what, content] of [
+    ['half a record', '{"config": {'],
+    ['no record', '[]'],
+    ['nothing', ''],
+  ] as const) {
+    it(`does without ${what}`, async () => {
+      const world = new World();
+      world.files.edit(PATH, content);
+      const next = world.process();
+      await next.resume(signal);
+      assert.equal(next.forwarder(), undefined);
+    });
+  }
+
+  it('does not read what another version wrote', async () => {
+    const world = new World();
+    await world.last();
+    const content = (await world.files.read(PATH))?.content ?? '';
+    world.files.edit(PATH, content.replace('"format":1', '"format":2'));
+    const next = world.process();
+    await next.resume(signal);
+    assert.equal(next.forwarder(), undefined);
+  });
+
+  it('does without a device that is gone', async () => {
+    const world = new World();
+    await world.last();
+    const after = new World({ device: false });
+    after.files.edit(PATH, (await world.files.read(PATH))?.content ?? '');
+    const next = after.process();
+    await next.resume(signal);
+    assert.equal(next.forwarder(), undefined);
+    assert.match(after.said.join(), /^forwarding not resumed .*(ENODEV|no such link)/);
+  });
+
+  it('forwards although it cannot be remembered', async () => {
+    const world = new World();
+    world.files.failure = { writes: new Error('no space left') };
+    const process = world.process();
+    await process.configure(FORWARDER, signal);
+    assert.deepEqual(process.forwarder(), FORWARDER);
+    assert.match(world.said.join(), /^forwarding not remembered .*no space left/);
+  });
+
+  it('is kept beside the socket of its instance', () => {
+    assert.equal(recordPath(CONFIG), PATH);
+  });
+});
