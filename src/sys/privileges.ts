@@ -19,7 +19,7 @@ export async function requirePrivileges(
 }
 
 function requireNetAdmin(): void {
-  if (hasCapability(CAP_NET_ADMIN)) return;
+  if (hasCapability(readFileSync('/proc/self/status', 'utf8'), CAP_NET_ADMIN)) return;
   throw new PrivilegeError(
     'Cannot change devices, routes and rules: CAP_NET_ADMIN is missing; run as root, or give the process this capability',
     'CAP_NET_ADMIN',
@@ -49,9 +49,8 @@ async function requireFirewall(firewall: Firewall, instance: string, signal: Abo
   }
 }
 
-/** Of the effective set (proc_pid_status(5), CapEff). */
-function hasCapability(number: number): boolean {
-  const [, effective = '0'] =
-    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+/** Whether `number` is in the effective set of a process whose `status` is as proc_pid_status(5) has it. */
+export function hasCapability(status: string, number: number): boolean {
+  const [, effective = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
   return ((BigInt(`0x${effective}`) >> BigInt(number)) & 1n) === 1n;
 }
