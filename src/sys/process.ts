@@ -1,4 +1,4 @@
-/** This process: its name, its signals. */
+/** This process: its name, its signals, its end. */
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 
@@ -18,6 +18,28 @@ export function stdoutText(text: string): void {
 
 export function stderrText(text: string): void {
   process.stderr.write(text);
+}
+
+/** From now on, that nobody reads what is written here ends the process quietly: with its exit code so far, else 0. */
+export function endWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}
+
+/**
+ * Ends the process as soon as everything is written. Not left to the event loop: a socket that is still
+ * connecting, such as gRPC's to a silent store, would hold it for two minutes.
+ */
+export async function endProcess(exitCode: number): Promise<never> {
+  process.exitCode = exitCode;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit();
+}
+
+function written(stream: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
 const TERMINATIONS = ['SIGINT', 'SIGTERM'] as const;

@@ -30,6 +30,41 @@ for (const [first, second] of [
   });
 }
 
+test('the end waits for what was written, and for nothing else', async () => {
+  const lines = `
+setInterval(() => {}, 60_000);
+sys.stdoutText('o'.repeat(1_000_000));
+sys.stderrText('e'.repeat(1_000_000));
+await sys.endProcess(6);
+`;
+  await withScript('process', lines, async (script) => {
+    assert.equal(await script.ended(), 6);
+    assert.equal(script.stdout.length + script.stderr.length, 2_000_000);
+  });
+});
+
+for (const [rest, code] of [
+  ['setInterval(() => sys.stdoutText("again\\n"), 10);', 0],
+  ['sys.stdoutText("result\\n"); await sys.endProcess(7);', 7],
+] as const) {
+  test(`without a reader the process ends quietly, with ${code}`, async () => {
+    const lines = `
+sys.endWithoutReader();
+process.on('SIGHUP', () => { clearInterval(waiting); go(); });
+const waiting = setInterval(() => {}, 60_000);
+sys.stdoutText('waiting\\n');
+async function go() { ${rest} }
+`;
+    await withScript('process', lines, async (script) => {
+      await script.saying('waiting\n');
+      script.stopReading();
+      script.signal('SIGHUP');
+      assert.equal(await script.ended(), code);
+      assert.equal(script.stderr, '');
+    });
+  });
+}
+
 test('SIGHUP calls each time, and is what it was once nobody listens', async () => {
   const lines = `
 let count = 0;

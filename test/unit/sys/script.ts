@@ -29,6 +29,11 @@ export class Script {
     this.#child.kill(name);
   }
 
+  /** Closes our end of its standard output. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+  }
+
   /** Resolves once `text` stands in the standard output; rejects when the process ends without it. */
   async saying(text: string): Promise<void> {
     while (!this.stdout.includes(text)) {
