@@ -9,6 +9,7 @@ import { systemClock } from './sys/clock.js';
 import { controlSocket } from './sys/control-socket.js';
 import { systemFiles } from './sys/files.js';
 import {
+  absolutePath,
   packageVersion,
   processEnvironment,
   stderrText,
@@ -26,6 +27,7 @@ export function commandContext(): CommandContext {
     clock: systemClock,
     control: controlSocket,
     environment: processEnvironment,
+    absolutePath,
     readConfig: readConfigFile,
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),

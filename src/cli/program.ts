@@ -45,6 +45,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       .exitOverride()
       .configureOutput({ writeOut: context.out, writeErr: context.err });
   const file = () => new Option('-f, --file <path>', 'the configuration').default(DEFAULT_FILE);
+  const path = (options: { file: string }) => context.absolutePath(options.file);
   const output = () =>
     new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
   const timeout = () =>
@@ -63,24 +64,24 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addOption(file())
     .addOption(output())
     .action(async (options: { file: string; output: Format }) =>
-      done(await diff(context, options.file, options.output)),
+      done(await diff(context, path(options), options.output)),
     );
   verb('apply', 'change what has to be changed, once, and verify')
     .addOption(file())
     .addOption(output())
     .addOption(timeout())
     .action(async (options: { file: string; output: Format; timeout: number }) =>
-      done(await apply(context, options.file, { format: options.output, timeoutMs: options.timeout })),
+      done(await apply(context, path(options), { format: options.output, timeoutMs: options.timeout })),
     );
   verb('run', 'keep it so, and carry the packets')
     .addOption(file())
-    .action(async (options: { file: string }) => done(await run(context, options.file)));
+    .action(async (options: { file: string }) => done(await run(context, path(options))));
   verb('status', 'show what the running daemon sees')
     .addOption(file())
     .addOption(output())
     .option('--watch', 'print it again every second')
     .action(async (options: { file: string; output: Format; watch?: boolean }) =>
-      done(await status(context, options.file, { format: options.output, watch: options.watch ?? false })),
+      done(await status(context, path(options), { format: options.output, watch: options.watch ?? false })),
     );
   verb('destroy', 'remove everything of ours from this host')
     .addOption(file())
@@ -88,7 +89,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .option('--lease', 'give the subnet back too')
     .action(async (options: { file: string; timeout: number; lease?: boolean }) =>
       done(
-        await destroy(context, options.file, { lease: options.lease ?? false, timeoutMs: options.timeout }),
+        await destroy(context, path(options), { lease: options.lease ?? false, timeoutMs: options.timeout }),
       ),
     );
   addDockerOptsOptions(

@@ -24,6 +24,8 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly control: ControlSocket;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Seen from the working directory: a daemon and those who ask it need not share one. */
+  readonly absolutePath: (path: string) => string;
   readConfig(path: string): Promise<ConfigReading>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;

@@ -1,12 +1,15 @@
 /** This process: its name, its signals, its end. */
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /** Of package.json, two directories above the compiled file's own. */
 export function packageVersion(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
+
+export const absolutePath = (path: string): string => resolve(path);
 
 export const processId = process.pid;
 

@@ -40,6 +40,7 @@ async function dockerOpts(
     clock,
     control: { serve: async () => {}, ask: async () => undefined },
     environment,
+    absolutePath: (path) => path,
     readConfig: () => Promise.reject(new Error('docker-opts reads no configuration')),
     readText: async (path) => (await files.read(path))?.content,
     writeText: (path, content) => files.write(path, content, 0o644),

@@ -35,6 +35,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     clock,
     control: { serve: async () => {}, ask: async () => undefined },
     environment: {},
+    absolutePath: (path) => path,
     async readConfig(path) {
       const text = await readText(path);
       const reading = readConfig(text, path);
