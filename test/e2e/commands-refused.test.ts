@@ -15,9 +15,12 @@ const AS_NOBODY = [
   ...['--reuid', '65534', '--regid', '65534', '--clear-groups'],
   ...['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'],
 ];
-const HEALED_MS = 10_000;
-/** Most of it is Node starting on a busy machine; what is waited for takes far longer. */
-const AT_ONCE_MS = 10_000;
+const COMMAND = { timeoutMs: 60_000 };
+/** Most of it is Node starting on a busy machine. */
+const BEGUN_MS = 30_000;
+const HEALED_MS = 30_000;
+/** A store out of reach is told long before the 30 s that apply would wait for it. */
+const AT_ONCE_MS = 20_000;
 
 test('what needs neither etcd nor a daemon', { timeout: 120_000 }, async (t) => {
   await onCluster({ hosts: 1 }, async (cluster) => {
@@ -31,7 +34,7 @@ test('what needs neither etcd nor a daemon', { timeout: 120_000 }, async (t) => 
         stderr: '',
       });
       await host.writeFile('/run/bad.yaml', 'network:\n  cidr: 4.0.0.1/16\n  backend: { port: 82850 }\n');
-      const { code, stdout, stderr } = await host.run(flannelette('validate', '/run/bad.yaml'));
+      const { code, stdout, stderr } = await host.run(flannelette('validate', '/run/bad.yaml'), COMMAND);
       assert.deepEqual([code, stdout], [65, '']);
       assert.match(stderr, /^\/run\/bad\.yaml:2:9: network\.cidr: /m);
       assert.match(stderr, /^\/run\/bad\.yaml:3:20: network\.backend\.port: 82850 /m);
@@ -41,7 +44,7 @@ test('what needs neither etcd nor a daemon', { timeout: 120_000 }, async (t) => 
     await t.test('a wrong file stops every command before it touches anything', async () => {
       const before = [await worldOf(host), await storeOf(cluster)];
       for (const verb of ['diff', 'apply', 'run', 'status', 'destroy']) {
-        const { code, stderr } = await host.run(flannelette(verb, '-f', '/run/bad.yaml'));
+        const { code, stderr } = await host.run(flannelette(verb, '-f', '/run/bad.yaml'), COMMAND);
         assert.equal(code, 65, `${verb}: ${stderr}`);
         assert.match(stderr, /^\/run\/bad\.yaml:2:9: /m);
       }
@@ -50,19 +53,22 @@ test('what needs neither etcd nor a daemon', { timeout: 120_000 }, async (t) => 
 
     await t.test('an unknown option or verb is a matter of usage', async () => {
       for (const args of [['--bogus'], ['diff', '--bogus'], ['polish'], ['apply', '--timeout', 'soon']]) {
-        const { code, stdout, stderr } = await host.run(flannelette(...args));
+        const { code, stdout, stderr } = await host.run(flannelette(...args), COMMAND);
         assert.deepEqual([code, stdout], [64, ''], args.join(' '));
         assert.match(stderr, /^error: /);
       }
     });
 
     await t.test('version prints the version', async () => {
-      assert.match(await host.output(flannelette('version')), /^\d+\.\d+\.\d+\n$/);
-      assert.equal(await host.output(flannelette('--version')), await host.output(flannelette('version')));
+      assert.match(await host.output(flannelette('version'), COMMAND), /^\d+\.\d+\.\d+\n$/);
+      assert.equal(
+        await host.output(flannelette('--version'), COMMAND),
+        await host.output(flannelette('version'), COMMAND),
+      );
     });
 
     await t.test("docker-opts writes Docker's options as flannel's script does", async () => {
-      const missing = await host.run(flannelette('docker-opts'));
+      const missing = await host.run(flannelette('docker-opts'), COMMAND);
       assert.equal(missing.code, 1);
       assert.match(missing.stderr, /^Cannot read \/run\/flannel\/subnet\.env: no such file/);
       await host.writeFile(
@@ -70,7 +76,7 @@ test('what needs neither etcd nor a daemon', { timeout: 120_000 }, async (t) => 
         'FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.28.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n',
       );
       const written = async (...flags: readonly string[]) => {
-        await host.output(flannelette('docker-opts', '-d', '/run/written', ...flags));
+        await host.output(flannelette('docker-opts', '-d', '/run/written', ...flags), COMMAND);
         return host.readFile('/run/written');
       };
       const each =
@@ -91,10 +97,10 @@ test('a host that does not let us', { timeout: 120_000 }, async (t) => {
     await t.test('without privileges nothing is touched, etcd least of all', async () => {
       const before = [await worldOf(host), await storeOf(cluster)];
       for (const verb of ['apply', 'run', 'destroy']) {
-        const { code, stderr } = await host.run([
-          ...AS_NOBODY,
-          ...flannelette(verb, '-f', member.configPath),
-        ]);
+        const { code, stderr } = await host.run(
+          [...AS_NOBODY, ...flannelette(verb, '-f', member.configPath)],
+          COMMAND,
+        );
         assert.equal(code, 77, stderr);
         assert.match(stderr, /CAP_NET_ADMIN/);
       }
@@ -139,7 +145,7 @@ test('a host that does not let us', { timeout: 120_000 }, async (t) => {
       const apply = slow.host.spawn(argv, {
         environment: { PATH: '/run/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
       });
-      await eventually('apply is in the middle of it', AT_ONCE_MS, () =>
+      await eventually('apply is in the middle of it', BEGUN_MS, () =>
         slow.host
           .output(['ip', 'route', 'show', '4.0.0.0/16'])
           .then((route) => assert.match(route, /proto 77/)),
@@ -171,12 +177,12 @@ test('a store that does not answer', { timeout: 120_000 }, async (t) => {
 
     await t.test('missing privileges are told all the same', async () => {
       const apply = [...AS_NOBODY, ...flannelette('apply', '-f', member.configPath)];
-      assert.equal((await member.host.run(apply)).code, 77);
+      assert.equal((await member.host.run(apply, COMMAND)).code, 77);
     });
 
     await t.test('an apply that waits for it can be interrupted', async () => {
       const apply = member.host.spawn(flannelette('apply', '-f', member.configPath));
-      await eventually('apply runs', AT_ONCE_MS, () => assertHolds(member));
+      await eventually('apply runs', BEGUN_MS, () => assertHolds(member));
       apply.signal('SIGINT');
       assert.equal(await apply.exited, 130);
     });

@@ -20,9 +20,9 @@ const CONFIG = `network: { cidr: 4.0.0.0/16, ipMasq: true }
 store: { etcd: { endpoints: ["${ETCD_URL}"] } }
 `;
 /** Far above what is measured, far below the timer that would find it anyway. */
-const NOTICED_MS = 5_000;
+const NOTICED_MS = 15_000;
 /** The timer itself: every 30 s, give or take a quarter; then some for a busy machine. */
-const TIMER_MS = 45_000;
+const TIMER_MS = 60_000;
 
 interface Fault {
   readonly name: string;

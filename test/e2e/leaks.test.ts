@@ -7,7 +7,7 @@ import { onSites, siteAt } from '../lab/sites.js';
 
 const NAMESPACES = ['net', 'mnt', 'uts'] as const;
 /** The kernel ends a namespace some time after its last process. */
-const GONE_MS = 10_000;
+const GONE_MS = 30_000;
 /** Names that a host of the lab has; one of them on the machine would be a slip out of the lab. */
 const OF_THE_LAB = /^(flannel|docker|veth|port\d|underlay)/;
 

@@ -7,7 +7,7 @@ import { eventually } from '../lab/eventually.js';
 import { worldDifference, worldOf } from '../lab/host-world.js';
 import type { LongProcess } from '../lab/process.js';
 
-const FOLLOWED_MS = 10_000;
+const FOLLOWED_MS = 30_000;
 
 function config(network: string): string {
   return `network: { cidr: 4.0.0.0/16, ${network} }\nstore: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;

@@ -13,8 +13,8 @@ import { onSites, siteAt } from '../lab/sites.js';
 
 const STALL_MS = 10_000;
 /** What healing takes on a busy machine; a loop that waited for the stalled one would take the rest of its ten seconds. */
-const HEALED_MS = 2_000;
-const RECOVERED_MS = 20_000;
+const HEALED_MS = 4_000;
+const RECOVERED_MS = 60_000;
 
 const FAULTS = [
   { name: 'a deleted route', inject: 'ip route delete 4.0.0.0/16', key: 'route:' },

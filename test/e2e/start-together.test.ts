@@ -12,11 +12,11 @@ const HOSTS = 10;
 /** From the last host's word that it is ready. */
 const KNOWN_MS = 3_000;
 /** Ten times Node on two processors. */
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 /** The full measurement takes 20; each counts from a fresh etcd. */
 const STARTS = Number(process.env.STARTS ?? 2);
 
-test(`${HOSTS} hosts that start at once`, { timeout: 60_000 + STARTS * 90_000 }, async (t) => {
+test(`${HOSTS} hosts that start at once`, { timeout: 60_000 + STARTS * 150_000 }, async (t) => {
   const readyMs: number[] = [];
   const knownMs: number[] = [];
   for (let start = 1; start <= STARTS; start++) {

@@ -15,7 +15,7 @@ import { repositoryRoot } from '../lab/repository.js';
 import { reachEachOther, reaches, withContainer } from '../lab/sites.js';
 import { onUnderlay } from '../lab/underlay.js';
 
-const FOLLOWED_MS = 10_000;
+const FOLLOWED_MS = 30_000;
 
 test('the files of examples/static make a network of two hosts', { timeout: 120_000 }, async (t) => {
   await onUnderlay(async (underlay) => {

@@ -14,7 +14,7 @@ import { flannelette } from './repository.js';
 import { onUnderlay, type Underlay } from './underlay.js';
 
 export const ETCD_URL = 'http://10.8.64.10:2379';
-const READY_MS = 30_000;
+const READY_MS = 90_000;
 
 /** The article's file. */
 export const ARTICLE_CONFIG = `network:

@@ -3,7 +3,7 @@ import { eventually } from './eventually.js';
 import type { Host } from './host.js';
 import type { LongProcess } from './process.js';
 
-const MARK_MS = 10_000;
+const MARK_MS = 30_000;
 /** A documentation address (RFC 5737) and a table of no use to anybody. */
 const MARKS = ['203.0.113.', 'silence_mark'] as const;
 

@@ -18,7 +18,7 @@ export interface Site {
   readonly container: Container;
 }
 
-const REACHED_MS = 10_000;
+const REACHED_MS = 30_000;
 
 /** Resolves with what `body` did; begins when every container has reached every other one. */
 export function onSites<T>(
