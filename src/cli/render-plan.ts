@@ -64,6 +64,6 @@ export function actionLine({ kind, verb, key, reason, interrupts, after }: Plann
   return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}`;
 }
 
-export function summaryLine(summary: PlanDocument['summary']): string {
+function summaryLine(summary: PlanDocument['summary']): string {
   return `Plan: ${summary.create} to create, ${summary.update} to update, ${summary.delete} to delete, ${summary.foreign} foreign left alone`;
 }

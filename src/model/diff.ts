@@ -99,6 +99,6 @@ function inOrder<State>(actions: Action<State>[]): Action<State>[] {
 }
 
 /** Code-unit order: `localeCompare` would depend on the machine. */
-export function byKey(left: { readonly key: string }, right: { readonly key: string }): number {
+function byKey(left: { readonly key: string }, right: { readonly key: string }): number {
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }

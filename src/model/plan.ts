@@ -45,8 +45,6 @@ export interface ActionResult {
   readonly error?: Error;
 }
 
-export const EMPTY_PLAN: Plan<never> = { actions: [], foreign: [] };
-
 /** Undoes `action`. Rolling back a plan is the inverses of what was done, in reverse order. */
 export function inverse<State>(action: Action<State>): Action<State> {
   const { before, after, ...rest } = action;
