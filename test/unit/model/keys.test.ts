@@ -45,21 +45,21 @@ for (const { name, subnets, want } of [
   test(`a subnet is called as flannel calls it: ${name}`, () => assert.equal(subnetKey(subnets), want));
 }
 
-test('no two routes that the kernel tells apart have the same name', () => {
-  const route = fc.record({
-    destination: fc
-      .tuple(fc.bigInt({ min: 0n, max: 0xffff_ffffn }), fc.integer({ min: 0, max: 32 }))
-      .map(([bits, length]) => prefixOf(addressFromBits('ipv4', bits), length)),
-    table: fc.constantFrom(1, 100, 253, 254, 4_294_967_295),
-    tos: fc.constantFrom(0, 4, 16),
-    metric: fc.constantFrom(0, 1, 1_024),
-  });
+const route = fc.record({
+  destination: fc
+    .tuple(fc.bigInt({ min: 0n, max: 0xffff_ffffn }), fc.integer({ min: 0, max: 32 }))
+    .map(([bits, length]) => prefixOf(addressFromBits('ipv4', bits), length)),
+  table: fc.constantFrom(1, 100, 253, 254, 4_294_967_295),
+  tos: fc.constantFrom(0, 4, 16),
+  metric: fc.constantFrom(0, 1, 1_024),
+});
+
+test('two routes that the kernel tells apart, if only by one number, have different names', () => {
+  const field = fc.constantFrom('destination', 'table', 'tos', 'metric');
   fc.assert(
-    fc.property(route, route, (left, right) => {
-      const isSame = (['destination', 'table', 'tos', 'metric'] as const).every(
-        (field) => left[field] === right[field],
-      );
-      assert.equal(routeKey(left) === routeKey(right), isSame);
+    fc.property(route, route, field, (one, other, name) => {
+      const near = { ...one, [name]: other[name] };
+      assert.equal(routeKey(near) === routeKey(one), near[name] === one[name]);
     }),
   );
 });

@@ -102,6 +102,11 @@ for (const { name, plan, want } of [
   { name: 'not what is still to be made', plan: remaining(action('create')), want: [] },
   { name: 'not what something foreign has the place of', plan: FOREIGN, want: [] },
   { name: 'what has something foreign beside it', plan: BESIDE, want: [KEY] },
+  {
+    name: 'what has something foreign in it that is not in the way',
+    plan: { actions: [], foreign: [{ key: KEY, reason: 'set by hand', blocks: false }] },
+    want: [KEY],
+  },
   { name: 'nothing that is not wanted', plan: remaining(action('delete', 'route:old')), want: [KEY] },
 ]) {
   test(`others may count on ${name}`, () => assert.deepEqual(presentKeys([KEY], plan), want));
