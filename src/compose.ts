@@ -10,6 +10,7 @@ import { controlSocket } from './sys/control-socket.js';
 import { systemFiles } from './sys/files.js';
 import {
   absolutePath,
+  endWithoutReader,
   packageVersion,
   processEnvironment,
   stderrText,
@@ -17,7 +18,10 @@ import {
   terminationSignal,
 } from './sys/process.js';
 
+export { endProcess } from './sys/process.js';
+
 export function commandContext(): CommandContext {
+  endWithoutReader();
   const signal = terminationSignal();
   return {
     version: packageVersion(),

@@ -1,7 +1,5 @@
 /** From arguments to an exit code. */
 import { runCommandLine } from './cli/program.js';
-import { commandContext } from './compose.js';
-import { endProcess, endWithoutReader } from './sys/process.js';
+import { commandContext, endProcess } from './compose.js';
 
-endWithoutReader();
 await endProcess(await runCommandLine(commandContext(), process.argv.slice(2)));
