@@ -36,8 +36,18 @@ export class InterfaceError extends Error {
   override readonly name = 'InterfaceError';
 }
 
-/** Throws InterfaceError that says what was looked for, what is there, and how to choose. */
-export function externalInterface(selector: InterfaceSelector, candidates: Candidates): ExternalInterface {
+/**
+ * Throws InterfaceError that says what was looked for, what is there, and how to choose. The one `inUse` is kept as
+ * long as it is up and has its address: the address is this host's identity, and must not follow a default route that
+ * is away for a moment.
+ */
+export function externalInterface(
+  selector: InterfaceSelector,
+  candidates: Candidates,
+  inUse?: ExternalInterface,
+): ExternalInterface {
+  const kept = inUse && stillThere(inUse, candidates);
+  if (kept !== undefined) return kept;
   const { name, chosenBy } = chosenLink(selector, candidates);
   const link = candidates.links.find((candidate) => candidate.name === name);
   if (link === undefined) {
@@ -53,6 +63,21 @@ export function externalInterface(selector: InterfaceSelector, candidates: Candi
     throw new InterfaceError(`Cannot use interface "${name}" (${chosenBy}): it has no address`);
   }
   return { name, mtu: link.mtu, chosenBy, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+}
+
+function stillThere(
+  inUse: ExternalInterface,
+  { links, addresses }: Candidates,
+): ExternalInterface | undefined {
+  const link = links.find(({ name }) => name === inUse.name);
+  const holds = (wanted: Address | undefined) =>
+    wanted === undefined ||
+    addresses.some(
+      ({ link: holder, address, deprecated }) => holder === inUse.name && address === wanted && !deprecated,
+    );
+  return link?.up && holds(inUse.ipv4) && (inUse.ipv4 !== undefined || holds(inUse.ipv6))
+    ? { ...inUse, mtu: link.mtu }
+    : undefined;
 }
 
 function chosenLink(selector: InterfaceSelector, candidates: Candidates): { name: string; chosenBy: string } {

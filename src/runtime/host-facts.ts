@@ -3,7 +3,7 @@ import { type Address, lengthOf } from '../model/address.js';
 import type { Config, InterfaceSelector } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
-import type { HostFacts } from '../model/host.js';
+import type { ExternalInterface, HostFacts } from '../model/host.js';
 import { MAIN_TABLE } from '../model/keys.js';
 import type { Files, Netlink } from '../ports.js';
 
@@ -13,6 +13,7 @@ export async function hostFacts(
   netlink: Netlink,
   files: Files,
   storeAddress: Address | undefined,
+  inUse?: ExternalInterface,
 ): Promise<HostFacts> {
   const selector = config.host.interface;
   const [links, addresses, routes, previous] = await Promise.all([
@@ -30,7 +31,7 @@ export async function hostFacts(
     ),
     reach: await reach(selector, netlink, storeAddress),
   };
-  const external = externalInterface(selector, candidates);
+  const external = externalInterface(selector, candidates, inUse);
   const ipv4 = config.host.publicIp ?? external.ipv4;
   const previousSubnet = previous === undefined ? undefined : parseSubnetEnv(previous.content).subnets.ipv4;
   return {

@@ -3,6 +3,7 @@ import type { Address } from '../model/address.js';
 import type { Config } from '../model/config.js';
 import { type DesiredState, desiredState, type Undecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
+import { InterfaceError } from '../model/external-interface.js';
 import type { HostFacts } from '../model/host.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Files, Log, Netlink, Random } from '../ports.js';
@@ -25,6 +26,8 @@ export interface InputsDependencies {
 }
 
 const RESYNC_MS = 60_000;
+/** A renewed DHCP lease or a restarted network service is back by then; nothing is touched meanwhile. */
+const IDENTITY_GRACE_MS = 10_000;
 const LEAST_GAP_MS = 100; // A burst of route events costs one look each tenth of a second.
 const BACK_OFF: BackOff = { firstMs: 200, mostMs: 5_000 };
 
@@ -34,6 +37,9 @@ export class Inputs {
   readonly #subscribers = new Set<() => void>();
   #config: Config;
   #host: HostFacts | Error | undefined;
+  /** The last good answer: kept to while it holds. */
+  #chosen: HostFacts | undefined;
+  #awaySinceMs: number | undefined;
   #failures = 0;
   #last: { config: Config; host: unknown; view: unknown; state: DesiredState | Undecided } | undefined;
 
@@ -48,7 +54,7 @@ export class Inputs {
 
   setConfig(config: Config): void {
     // An interface that was chosen by other rules must not be planned with.
-    if (!asksTheSame(config, this.#config)) this.#host = undefined;
+    if (!asksTheSame(config, this.#config)) this.#host = this.#chosen = this.#awaySinceMs = undefined;
     this.#config = config;
     this.#wake.wake();
     this.changed();
@@ -80,7 +86,7 @@ export class Inputs {
     const config = this.#config;
     let host: HostFacts | Error;
     try {
-      host = await hostFacts(config, netlink, files, storeAddress);
+      host = this.#settled(await hostFacts(config, netlink, files, storeAddress, this.#chosen?.external));
       this.#failures = 0;
     } catch (thrown) {
       host = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -93,6 +99,27 @@ export class Inputs {
     this.changed();
   }
 
+  /**
+   * Another public address is another identity: another lease, another row at every other host. So one that went away
+   * is waited for; only when it stays away is the next one taken.
+   */
+  #settled(host: HostFacts): HostFacts {
+    const { clock } = this.#deps;
+    const chosen = this.#chosen;
+    if (chosen !== undefined && !equalJson(chosen.publicIps, host.publicIps)) {
+      this.#awaySinceMs ??= clock.boottimeMs();
+      if (clock.boottimeMs() - this.#awaySinceMs < IDENTITY_GRACE_MS) {
+        const { name, ipv4, ipv6 } = chosen.external;
+        throw new InterfaceError(
+          `Cannot use interface "${name}": its address ${ipv4 ?? ipv6} is gone; another is taken after ${IDENTITY_GRACE_MS / 1000} s`,
+        );
+      }
+    }
+    this.#awaySinceMs = undefined;
+    this.#chosen = host;
+    return host;
+  }
+
   #tell(host: HostFacts | Error): void {
     const { log } = this.#deps;
     const before = this.#host instanceof Error ? undefined : this.#host?.external;
@@ -102,8 +129,10 @@ export class Inputs {
 
   /** Keeps looking at the host until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
-    const { netlink, clock, random } = this.#deps;
+    const { netlink, files, clock, random } = this.#deps;
     netlink.watch(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route'], () => this.#wake.wake(), signal);
+    // The subnet it names is what this host asks for again when its lease is lost.
+    files.watch([this.#config.files.subnetEnv], () => this.#wake.wake(), signal);
     while (!signal.aborted) {
       await this.observeHost();
       const pauseMs = this.#failures > 0 ? backOffMs(BACK_OFF, this.#failures, random.next()) : RESYNC_MS;

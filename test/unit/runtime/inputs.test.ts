@@ -158,6 +158,45 @@ test('without a usable interface it says why, and goes on as soon as there is on
   });
 });
 
+test('a default route that is away changes nothing: the address in use is still there', async () => {
+  await watching(async (world) => {
+    const route = {
+      destination: parsePrefix('0.0.0.0/0'),
+      via: parseAddress('10.8.0.1'),
+      link: 'eth0',
+      ...ANY,
+    };
+    world.kernel.foreign({ op: 'delete-route', route });
+    await world.clock.advance(60_000);
+    assert.equal(world.publicIp(), '10.8.65.66');
+  });
+});
+
+const ANY = { table: 254, tos: 0, metric: 0, protocol: 3, scope: 'global', onlink: false } as const;
+
+test('an address that went away is waited for before another is taken', async () => {
+  await watching(async (world) => {
+    const own = { link: 'eth0', address: parseAddress('10.8.65.66'), length: 16 };
+    const route = {
+      destination: parsePrefix('0.0.0.0/0'),
+      via: parseAddress('192.0.2.1'),
+      link: 'eth0',
+      ...ANY,
+    };
+    world.kernel.foreign({ op: 'add-address', link: 'eth0', address: parseAddress('192.0.2.9'), length: 24 });
+    world.kernel.foreign({ op: 'add-route', route: { ...route, metric: 50 } });
+    world.kernel.foreign({ op: 'delete-address', ...own });
+    await world.clock.advance(5_000);
+    assert.match(world.publicIp() ?? '', /its address 10\.8\.65\.66 is gone; another is taken after 10 s/);
+    world.kernel.foreign({ op: 'add-address', ...own });
+    await world.clock.advance(200);
+    assert.equal(world.publicIp(), '10.8.65.66');
+    world.kernel.foreign({ op: 'delete-address', ...own });
+    await world.clock.advance(16_000);
+    assert.equal(world.publicIp(), '192.0.2.9');
+  });
+});
+
 test('what cannot be read is tried again with a back-off', async () => {
   const world = new InputsWorld();
   world.kernel.readFailure = new ObserveError('Cannot list links: interrupted');
@@ -174,15 +213,27 @@ test('what cannot be read is tried again with a back-off', async () => {
   await running;
 });
 
-test('messages get lost: it looks again every minute', async () => {
+test('the subnet of subnet.env is known as soon as it is written', async () => {
   await watching(async (world) => {
-    // Nobody is woken by a file.
     world.files.edit('/run/flannel/subnet.env', 'FLANNEL_SUBNET=4.0.7.1/24\n');
-    await world.clock.advance(58_000);
-    assert.notEqual(subnet(world), '4.0.7.0/24');
-    await world.clock.advance(2_000);
+    await world.clock.advance(200);
     assert.equal(subnet(world), '4.0.7.0/24');
     assert.deepEqual(world.said, ['interface chosen'], 'it is still the same');
+  });
+});
+
+test('messages get lost: it looks again every minute', async () => {
+  await watching(async (world) => {
+    let looks = 0;
+    const { links } = world.kernel.netlink;
+    world.kernel.netlink.links = () => {
+      looks++;
+      return links();
+    };
+    await world.clock.advance(58_000);
+    assert.equal(looks, 0);
+    await world.clock.advance(3_000);
+    assert.equal(looks, 1);
   });
 });
 
