@@ -84,7 +84,7 @@ function storeAddress({ store }: Config): ReturnType<typeof tryParseAddress> {
 function openSession(config: Config): Session {
   const host = hostPorts();
   const store = openStore(config.store);
-  const access = snapshotAccess(store);
+  const access = snapshotAccess(store, config.network.declared);
   const inputs = new Inputs({
     ...host,
     config,
@@ -121,7 +121,13 @@ async function runDaemonUntil(
   const host = hostPorts();
   const store = new StoreFollower({
     section: config.store,
-    openMirror: (section) => new StoreMirror({ ...host, store: openStore(section), log }),
+    openMirror: (section) =>
+      new StoreMirror({
+        ...host,
+        store: openStore(section),
+        log,
+        declared: () => inputs.config.network.declared,
+      }),
     onChange: () => inputs.changed(),
   });
   const inputs: Inputs = new Inputs({

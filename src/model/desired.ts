@@ -92,6 +92,8 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
   const networks = [network.ipv4, network.ipv6].flatMap((family) => (family ? [family.cidr] : []));
   const lease = { subnets, attributes: { publicIps, ...backend.lease } };
   const docker = desiredDocker(config, subnets, backend);
+  // Where the device is somebody else's, the files that speak of it are, too.
+  const besideOurDevice = [...requires, ...(objects.link ?? []).map(({ key }) => key)];
 
   return {
     network,
@@ -132,8 +134,8 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
         ? required(requires, desiredMasquerade(masqueradeTable(config.instance.name), network, subnets))
         : [],
       forward: required(requires, desiredForward(forwardChain(config.instance.name), network)),
-      file: envFiles(config, network, subnets, mtu, requires),
-      'docker-settings': desiredDockerSettings(config, docker, requires),
+      file: envFiles(config, network, subnets, mtu, besideOurDevice),
+      'docker-settings': desiredDockerSettings(config, docker, besideOurDevice),
       'docker-bridge': [],
     },
   };

@@ -109,7 +109,13 @@ export interface DockerBridgeState {
 }
 
 /** The network as published in the store; `invalid` says why what stands there is none. */
-export type NetworkConfigState = { readonly config: NetworkConfig } | { readonly invalid: string };
+export type NetworkConfigState =
+  | {
+      readonly config: NetworkConfig;
+      /** As wanted, but this host has not noted yet that it publishes it (`publish: always`). Never wanted. */
+      readonly unrecorded?: true;
+    }
+  | { readonly invalid: string };
 
 export interface LeaseState {
   readonly subnets: Subnets;

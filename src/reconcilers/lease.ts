@@ -40,6 +40,10 @@ export function leaseReconciler(
     if (subnets === undefined) return;
     const inStore = readable(knownView(access)).find((lease) => leaseKey(lease.subnets) === key);
     const entryKey = leaseEntryKey(subnets);
+    // The plan may be older than the view: what was planned for our lease must not be done to somebody else's.
+    if (before !== undefined && inStore !== undefined && kind.differences(before, inStore).length > 0) {
+      throw new LostRaceError(`Cannot ${verb} ${entryKey}: it changed since that was planned`);
+    }
     try {
       if (after === undefined) await remove(entryKey, inStore, signal);
       else if (verb === 'create') await create(entryKey, after, signal);

@@ -1,10 +1,12 @@
 /** The network itself, as published in the store for every host. */
 import { diff, type Kind } from '../model/diff.js';
+import { equalJson } from '../model/equal-json.js';
 import { NETWORK_CONFIG_KEY } from '../model/keys.js';
 import { networkDifferences } from '../model/network-rules.js';
 import type { NetworkConfigState } from '../model/objects.js';
+import type { StoreView } from '../model/store-view.js';
 import type { Files } from '../ports.js';
-import { networkJson } from '../wire/flannel-store.js';
+import { CONFIG_KEY, networkJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
 import { knownView, LostRaceError, type StoreAccess } from './store-access.js';
@@ -13,7 +15,9 @@ const kind: Kind<NetworkConfigState> = {
   missing: () => 'not published yet',
   differences(want, have) {
     if ('invalid' in have) return [`what is in the store is not a network: ${have.invalid}`];
-    return 'invalid' in want ? [want.invalid] : networkDifferences(have.config, want.config);
+    if ('invalid' in want) return [want.invalid];
+    if (have.unrecorded) return ['as wanted, but not noted yet as what this host publishes'];
+    return networkDifferences(have.config, want.config);
   },
 };
 
@@ -30,43 +34,67 @@ export function networkConfigReconciler(
   publishing: () => Publishing,
 ): Reconciler<NetworkConfigState> {
   /**
-   * Ours to replace: we may publish always, and what we want is not what we last wrote. Never ours to delete:
-   * the network outlives every host.
+   * What stands in the store, as far as it is this host's to change: with `publish: always`, when this host's file
+   * is not what it last wrote or saw in place. A host that never did either has an older file than the cluster for
+   * all one knows. Never ours to delete: the network outlives every host.
    */
-  async function isOursToReplace(want: NetworkConfigState | undefined): Promise<boolean> {
+  async function observed(want: NetworkConfigState | undefined, have: NetworkConfigState) {
     const { publish, recordPath } = publishing();
-    if (publish !== 'always' || want === undefined || 'invalid' in want) return false;
+    if (publish !== 'always' || want === undefined || 'invalid' in want) return { state: have, ours: false };
     const record = await files.read(recordPath);
-    return record?.content !== recordOf(networkJson(want.config));
+    if (record?.content === recordOf(networkJson(want.config))) return { state: have, ours: false };
+    const isInPlace = 'config' in have && networkDifferences(have.config, want.config).length === 0;
+    if (isInPlace) return { state: { ...have, unrecorded: true as const }, ours: true };
+    return { state: have, ours: record !== undefined };
+  }
+
+  async function publish(
+    before: NetworkConfigState | undefined,
+    value: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { network, networkRevision = 0n } = knownView(access);
+    if (!equalJson(before && stateOf(network), before && withoutRecord(before))) {
+      throw new LostRaceError('Cannot publish the network: it changed since that was planned');
+    }
+    const expected = before === undefined ? 0n : networkRevision;
+    const won = await access.store.compareAndPut({ key: CONFIG_KEY, value, expected, lease: '0' }, signal);
+    if (!won) throw new LostRaceError('Cannot publish the network: somebody wrote it first');
   }
 
   return {
     name: 'network-config',
     async observe(desired) {
-      const { network } = knownView(access);
-      if (network === undefined) return [];
-      const state = 'config' in network ? { config: network.config } : { invalid: network.error };
-      return [{ key: NETWORK_CONFIG_KEY, state, ours: await isOursToReplace(desired[0]?.state) }];
+      const have = stateOf(knownView(access).network);
+      return have === undefined
+        ? []
+        : [{ key: NETWORK_CONFIG_KEY, ...(await observed(desired[0]?.state, have)) }];
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>
-      carryOut(actions, signal, async ({ verb, after }) => {
+      carryOut(actions, signal, async ({ before, after }) => {
         if (after === undefined || 'invalid' in after) return;
         const value = networkJson(after.config);
-        const expected = verb === 'create' ? 0n : (knownView(access).networkRevision ?? 0n);
+        const isInPlace = before !== undefined && 'unrecorded' in before;
         try {
-          const won = await access.store.compareAndPut(
-            { key: 'config', value, expected, lease: '0' },
-            signal,
-          );
-          if (!won) throw new LostRaceError('Cannot publish the network: somebody wrote it first');
-          if (publishing().publish === 'always')
+          if (!isInPlace) await publish(before, value, signal);
+          if (publishing().publish === 'always') {
             await files.write(publishing().recordPath, recordOf(value), 0o644);
+          }
         } finally {
           await access.refresh(signal);
         }
       }),
   };
+}
+
+function stateOf(network: StoreView['network']): NetworkConfigState | undefined {
+  if (network === undefined) return undefined;
+  return 'config' in network ? { config: network.config } : { invalid: network.error };
+}
+
+function withoutRecord(state: NetworkConfigState): NetworkConfigState {
+  return 'config' in state ? { config: state.config } : state;
 }
 
 function recordOf(json: string): string {

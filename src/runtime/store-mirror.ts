@@ -2,6 +2,7 @@
  * The whole store in memory, kept by list and watch: reads cost nothing, and while the store is away the last
  * known state stays. Why events are applied: docs/decisions/0004-store-mirror.md.
  */
+import type { NetworkConfig } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Log, Random, Store, StoreEntry, WatchEnd } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
@@ -15,6 +16,8 @@ export interface StoreMirrorDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The network that the file declares now, if it does: leases are judged by it. */
+  readonly declared?: () => NetworkConfig | undefined;
 }
 
 export interface MirrorState {
@@ -42,6 +45,7 @@ export class StoreMirror implements StoreAccess {
   readonly #read = storeReader();
   readonly #subscribers = new Set<() => void>();
   #view: StoreView | undefined;
+  #viewedFor: NetworkConfig | undefined;
   #isRead = false;
   #status: Pick<MirrorState, 'status' | 'since' | 'error'>;
   #failures = 0;
@@ -61,7 +65,11 @@ export class StoreMirror implements StoreAccess {
   /** Undefined until the store was read once. The same object as long as nothing changed. */
   view(): StoreView | undefined {
     if (!this.#isRead) return undefined;
-    this.#view ??= this.#read(this.#mirrored.entries.values());
+    const declared = this.#deps.declared?.();
+    if (this.#view === undefined || this.#viewedFor !== declared) {
+      this.#view = this.#read(this.#mirrored.entries.values(), declared);
+      this.#viewedFor = declared;
+    }
     return this.#view;
   }
 

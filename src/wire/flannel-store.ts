@@ -25,26 +25,30 @@ export function leaseEntryKey(subnets: Subnets): string {
   return SUBNETS + subnetKey(subnets);
 }
 
-export function storeView(entries: Iterable<StoreEntry>): StoreView {
-  return storeReader()(entries);
+/** `declared` is the network in use where a file declares it; else the store's own. */
+export function storeView(entries: Iterable<StoreEntry>, declared?: NetworkConfig): StoreView {
+  return storeReader()(entries, declared);
 }
 
 /**
  * A storeView that remembers what it read: an entry that is the same object as in an earlier call is not
  * read again, so a change of one lease among ten thousand costs one.
  */
-export function storeReader(): (entries: Iterable<StoreEntry>) => StoreView {
+export function storeReader(): (entries: Iterable<StoreEntry>, declared?: NetworkConfig) => StoreView {
   let readFor: string | undefined;
   let known = new WeakMap<StoreEntry, Lease | QuarantinedLease>();
 
-  return (entries) => {
+  return (entries, declared) => {
     const all = [...entries];
     const config = all.find(({ key }) => key === CONFIG_KEY);
     const network = config && readNetwork(config.value);
-    // Leases are judged by the network they are in.
-    if (config?.value !== readFor) {
+    // Leases are judged by the network in use. A file that declares one goes on with it while the store's is in
+    // conflict: one wrong write there must not cut off every host.
+    const inUse = declared ?? (network && 'config' in network ? network.config : undefined);
+    const judgedBy = JSON.stringify(inUse);
+    if (judgedBy !== readFor) {
       known = new WeakMap();
-      readFor = config?.value;
+      readFor = judgedBy;
     }
     const leases: Lease[] = [];
     const quarantined: QuarantinedLease[] = [];
@@ -52,7 +56,7 @@ export function storeReader(): (entries: Iterable<StoreEntry>) => StoreView {
       if (!entry.key.startsWith(SUBNETS)) continue;
       let read = known.get(entry);
       if (read === undefined) {
-        read = readLease(entry, network && 'config' in network ? network.config : undefined);
+        read = readLease(entry, inUse);
         known.set(entry, read);
       }
       if ('reason' in read) quarantined.push(read);

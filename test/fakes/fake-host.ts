@@ -37,7 +37,7 @@ export class FakeHost {
   session(config: Config): Session {
     const { kernel, files } = this;
     const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
-    const access = snapshotAccess(store);
+    const access = snapshotAccess(store, config.network.declared);
     const inputs = new Inputs({
       config,
       storeView: () => access.view(),

@@ -81,6 +81,13 @@ for (const publish of ['create', 'always'] as const) {
     it('takes a network that says the same in fewer words for the same', async () => {
       const world = new PublishWorld(publish);
       await world.store.put('config', SAME);
+      if (publish === 'always') {
+        // Noted once, so that a later change of this host's file can be told from one of somebody else's.
+        assert.match(
+          (await world.round(wanting())).plan.join(),
+          /^update network-config:config: as wanted, but not noted/,
+        );
+      }
       assert.deepEqual(await world.round(wanting()), NOTHING_TO_DO);
       assert.equal(await world.value(), SAME);
     });
@@ -160,33 +167,64 @@ describe('network-config reconciler, publish: always', () => {
     assert.equal(await world.value(), OTHER);
   });
 
-  it('replaces also what was there before this host wrote at all, and what is no network', async () => {
-    for (const before of [OTHER, '{"Network":']) {
-      const world = new PublishWorld('always');
-      await world.store.put('config', before);
-      assert.deepEqual((await world.round(wanting())).outcomes, ['done']);
-      assert.deepEqual(await world.round(wanting()), NOTHING_TO_DO);
-    }
+  it('leaves what was there before this host wrote at all: its file may be the older one', async () => {
+    const world = new PublishWorld('always');
+    await world.store.put('config', OTHER);
+    const { plan, foreign } = await world.round(wanting());
+    assert.deepEqual(plan, []);
+    assert.match(foreign.join(), CONFLICT);
+    assert.equal(await world.value(), OTHER);
+  });
+
+  it('replaces what it saw in place, once its own file has changed', async () => {
+    const world = new PublishWorld('always');
+    await world.store.put('config', SAME);
+    await world.round(wanting());
+    assert.deepEqual((await world.round(wanting(9000))).outcomes, ['done']);
+    assert.match((await world.value()) ?? '', /9000/);
+  });
+
+  it('replaces what is no network', async () => {
+    const world = new PublishWorld('always');
+    await world.round(wanting());
+    await world.store.put('config', '{"Network":');
+    assert.deepEqual((await world.round(wanting(9000))).outcomes, ['done']);
   });
 
   it('does not replace what has changed since it was planned', async () => {
     const world = new PublishWorld('always');
-    await world.store.put('config', OTHER);
+    await world.round(wanting());
+    const noted = await world.files.read(RECORD);
     const theirs = OTHER.replace('9000', '9001');
     world.store.beforeWrite = () => world.store.put('config', theirs);
-    assert.deepEqual((await world.round(wanting())).outcomes, ['failed LostRaceError']);
+    assert.deepEqual((await world.round(wanting(7000))).outcomes, ['failed LostRaceError']);
     assert.equal(await world.value(), theirs);
-    assert.equal(await world.files.read(RECORD), undefined, 'and remembers nothing of it');
+    assert.deepEqual(await world.files.read(RECORD), noted, 'and remembers nothing of it');
+  });
+
+  it('does not replace what changed between planning and doing, though it was read meanwhile', async () => {
+    const world = new PublishWorld('always');
+    await world.round(wanting());
+    const { actions } = world.reconciler.diff(
+      wanting(7000),
+      await world.reconciler.observe(wanting(7000), NEVER),
+    );
+    await world.store.put('config', OTHER);
+    await world.access.refresh(NEVER);
+    assert.deepEqual(await outcomes(world.reconciler, actions), ['failed LostRaceError']);
+    assert.equal(await world.value(), OTHER);
   });
 
   it('replaces nothing that is gone meanwhile, and writes it in the next round', async () => {
     const world = new PublishWorld('always');
-    await world.store.put('config', OTHER);
-    await world.access.refresh(NEVER);
-    const { actions } = world.reconciler.diff(wanting(), await world.reconciler.observe(wanting(), NEVER));
+    await world.round(wanting());
+    const { actions } = world.reconciler.diff(
+      wanting(7000),
+      await world.reconciler.observe(wanting(7000), NEVER),
+    );
     world.store.beforeWrite = () => world.store.delete('config');
     assert.deepEqual(await outcomes(world.reconciler, actions), ['failed LostRaceError']);
-    assert.deepEqual((await oneRound(world.reconciler, wanting())).plan, [
+    assert.deepEqual((await oneRound(world.reconciler, wanting(7000))).plan, [
       'create network-config:config: not published yet',
     ]);
   });
