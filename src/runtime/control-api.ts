@@ -3,6 +3,7 @@ import type { StatusReport } from '../model/status.js';
 import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
 import type { Attempt, Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
+import { obstaclesText } from './one-shot.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MOST_TIMEOUT_MS = 600_000;
@@ -48,10 +49,15 @@ async function applyNow(
       ...(result.error && { error: result.error.message }),
     }));
   try {
-    await withDeadline(clock, Math.min(timeoutMs, MOST_TIMEOUT_MS), 'converging', signal, (limited) =>
-      daemon.converge((attempt) => attempts.push(attempt), limited),
+    const { outcome, obstacles } = await withDeadline(
+      clock,
+      Math.min(timeoutMs, MOST_TIMEOUT_MS),
+      'converging',
+      signal,
+      (limited) => daemon.converge((attempt) => attempts.push(attempt), limited),
     );
-    return json(200, { outcome: 'converged', message: '', actions: actions() });
+    const message = outcome === 'converged' ? '' : obstaclesText(outcome, obstacles);
+    return json(200, { outcome, message, actions: actions() });
   } catch (error) {
     if (error instanceof StoreUnavailableError) return { status: 503, body: error.message };
     if (!(error instanceof DeadlineError)) throw error;

@@ -6,6 +6,7 @@ import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
 import type { PlannedAction } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
+import type { ObjectStatus } from '../model/status.js';
 import { readableLeases } from '../model/store-view.js';
 import type { Clock, DataPlane, Log, Random } from '../ports.js';
 import type { ConfigSource } from './config-source.js';
@@ -13,6 +14,7 @@ import { ControlLoops } from './control-loops.js';
 import { withDeadline } from './deadline.js';
 import type { Inputs } from './inputs.js';
 import { LeaseKeeper, type LeaseTerm } from './lease-keeper.js';
+import { RETRIES, RETRY_AFTER_MS } from './one-shot.js';
 import type { Reconcilers } from './reconcilers.js';
 import type { StoreFollower } from './store-follower.js';
 import { Wake } from './wake.js';
@@ -30,6 +32,14 @@ export interface DaemonDependencies {
 
 /** One thing that was tried because somebody asked for it. */
 export type Attempt = { readonly action: PlannedAction; readonly result: ActionResult };
+
+type Obstacle = Pick<ObjectStatus, 'key' | 'reason'>;
+
+/** How things stand when no more is to be expected. */
+export interface Settlement {
+  readonly outcome: 'converged' | 'conflict' | 'failed';
+  readonly obstacles: readonly Obstacle[];
+}
 
 const STOP_DATA_PLANE_MS = 500;
 const NEVER = new AbortController().signal;
@@ -129,15 +139,41 @@ export class Daemon {
     return undefined;
   }
 
-  /** Looks at everything anew and resolves when all of it is as wanted; rejects on abort. Tells what was tried meanwhile. */
-  async converge(onAttempt: (attempt: Attempt) => void, signal: AbortSignal): Promise<void> {
-    this.#attempts.add(onAttempt);
+  /**
+   * Looks at everything anew, again and again, until all of it is as wanted or it is plain that it will not be: only
+   * conflicts are left, or failures that repeat. Rejects on abort. Tells what was tried meanwhile.
+   */
+  async converge(onAttempt: (attempt: Attempt) => void, signal: AbortSignal): Promise<Settlement> {
+    let done = 0;
+    const tell = (attempt: Attempt) => {
+      if (attempt.result.outcome === 'done') done++;
+      onAttempt(attempt);
+    };
+    this.#attempts.add(tell);
     try {
       await this.#deps.store.refresh(signal);
-      await this.#nextRounds(signal);
+      for (let fruitless = 0; ; ) {
+        done = 0;
+        await this.#nextRounds(signal);
+        if (this.loops.isConverged()) return { outcome: 'converged', obstacles: [] };
+        const { failed, conflict } = this.#obstacles();
+        if (done > 0) fruitless = 0;
+        else if (failed.length === 0 && conflict.length > 0)
+          return { outcome: 'conflict', obstacles: conflict };
+        else if (failed.length > 0 && ++fruitless > RETRIES) return { outcome: 'failed', obstacles: failed };
+        await this.#deps.clock.sleep(RETRY_AFTER_MS, signal);
+      }
     } finally {
-      this.#attempts.delete(onAttempt);
+      this.#attempts.delete(tell);
     }
+  }
+
+  #obstacles(): { readonly failed: readonly Obstacle[]; readonly conflict: readonly Obstacle[] } {
+    const objects = this.loops.objects();
+    return {
+      failed: objects.filter(({ state }) => state === 'failed'),
+      conflict: objects.filter(({ state }) => state === 'conflict'),
+    };
   }
 
   #ownLease(): Lease | undefined {
@@ -165,13 +201,13 @@ export class Daemon {
     else this.#deps.log.warn({}, 'not ready');
   }
 
-  /** Resolves when every loop has run a round that began after now, and nothing is left. */
+  /** Resolves when every loop has run a round that began after now. */
   async #nextRounds(signal: AbortSignal): Promise<void> {
     const reported = new Wake();
     this.#reports.add(reported.wake);
     const haveLooked = this.loops.lookAgain();
     try {
-      while (!haveLooked() || !this.loops.isConverged()) {
+      while (!haveLooked()) {
         await reported.wait(this.#deps.clock, 1_000, signal);
       }
     } finally {

@@ -48,6 +48,17 @@ export type Convergence =
   | { readonly outcome: 'failed'; readonly failures: readonly ActionResult[] }
   | { readonly outcome: 'timed out' };
 
+/** What is in the way, for people. */
+export function obstaclesText(
+  outcome: 'conflict' | 'failed',
+  obstacles: readonly { readonly key: string; readonly reason: string }[],
+): string {
+  const each = obstacles.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
+  return outcome === 'conflict'
+    ? `Something else is in the way: ${each}`
+    : `Not everything could be done: ${each}`;
+}
+
 export interface ConvergeOptions {
   readonly reconcilers: Reconcilers;
   /** Asked before every round: what one kind did can change what the others want. */
@@ -58,8 +69,8 @@ export interface ConvergeOptions {
   readonly onAction: (action: PlannedAction, result: ActionResult) => void;
 }
 
-const RETRIES = 3; // A busy device is free by then; what is not will not go away by itself.
-const RETRY_AFTER_MS = 300;
+export const RETRIES = 3; // A busy device is free by then; what is not will not go away by itself.
+export const RETRY_AFTER_MS = 300;
 
 /**
  * Runs passes over all kinds, additions in order and deletions backwards, until a pass leaves nothing to do.

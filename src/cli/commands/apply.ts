@@ -2,8 +2,10 @@
 import type { Config } from '../../model/config.js';
 import { type DesiredState, isDecided, type Undecided } from '../../model/desired.js';
 import type { PlannedAction } from '../../model/objects.js';
-import { StoreUnavailableError } from '../../ports.js';
-import { type Convergence, converge } from '../../runtime/one-shot.js';
+import type { ActionResult } from '../../model/plan.js';
+import { type ControlReply, StoreUnavailableError } from '../../ports.js';
+import { DeadlineError, withDeadline } from '../../runtime/deadline.js';
+import { type Convergence, converge, obstaclesText } from '../../runtime/one-shot.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
@@ -19,7 +21,7 @@ export interface ApplyOptions {
 export interface ApplyDocument {
   readonly apiVersion: 'flannelette/v1';
   readonly kind: 'ApplyResult';
-  readonly outcome: string;
+  readonly outcome: Convergence['outcome'];
   readonly message: string;
   readonly actions: readonly (PlannedAction & { readonly outcome: string; readonly error?: string })[];
 }
@@ -48,14 +50,22 @@ export async function apply(context: CommandContext, path: string, options: Appl
       },
       context.signal,
     );
-    const { exitCode, message } = verdict(convergence, session.inputs.state(), config);
+    const message = messageOf(convergence, session.inputs.state(), config);
     report(context, options.format, { outcome: convergence.outcome, message, actions });
-    return exitCode;
+    return EXIT_CODES[convergence.outcome];
   } finally {
     session.close();
     lock.release();
   }
 }
+
+const EXIT_CODES: Readonly<Record<Convergence['outcome'], ExitCode>> = {
+  converged: EXIT.done,
+  undecided: EXIT.failed,
+  conflict: EXIT.conflict,
+  failed: EXIT.failed,
+  'timed out': EXIT.converging,
+};
 
 /** HTTP status → what it is to the operator. */
 const REFUSALS: Readonly<Record<number, ExitCode>> = {
@@ -72,8 +82,7 @@ async function applyThroughDaemon(
   { format, timeoutMs }: ApplyOptions,
 ): Promise<ExitCode | undefined> {
   const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
-  const request = { method: 'POST', path: `/apply?${query}` } as const;
-  const reply = await context.control.ask(socketPath(config.instance), request, context.signal);
+  const reply = await askDaemon(context, socketPath(config.instance), `/apply?${query}`, timeoutMs);
   if (reply === undefined) return undefined;
   if (reply.status !== 200) {
     const exitCode = REFUSALS[reply.status];
@@ -83,8 +92,28 @@ async function applyThroughDaemon(
   }
   const document = JSON.parse(reply.body) as ApplyDocument;
   report(context, format, document);
-  return document.outcome === 'converged' ? EXIT.done : EXIT.converging;
+  return EXIT_CODES[document.outcome];
 }
+
+/** It ends by itself at the time-out; one that is stopped or stuck would not. */
+async function askDaemon(
+  { clock, signal, control }: CommandContext,
+  socket: string,
+  path: string,
+  timeoutMs: number,
+): Promise<ControlReply | undefined> {
+  try {
+    return await withDeadline(clock, timeoutMs + ANSWER_WITHIN_MS, 'asking the daemon', signal, (limited) =>
+      control.ask(socket, { method: 'POST', path }, limited),
+    );
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    const message = `The daemon at ${socket} took the order and does not answer: is its process stopped?`;
+    throw new CommandError(message, EXIT.converging, { cause: error });
+  }
+}
+
+const ANSWER_WITHIN_MS = 5_000;
 
 /** A store that is just starting is worth waiting for. */
 async function readUntil(
@@ -108,28 +137,24 @@ async function readUntil(
 
 const RETRY_AFTER_MS = 500;
 
-function verdict(
-  convergence: Convergence,
-  state: DesiredState | Undecided,
-  config: Config,
-): { exitCode: ExitCode; message: string } {
+function messageOf(convergence: Convergence, state: DesiredState | Undecided, config: Config): string {
   switch (convergence.outcome) {
     case 'converged':
-      return { exitCode: EXIT.done, message: afterword(state, config) };
+      return afterword(state, config);
     case 'undecided':
-      return { exitCode: EXIT.failed, message: `Nothing was changed: ${convergence.undecided.reason}` };
-    case 'conflict': {
-      const conflicts = convergence.conflicts.map(({ key, reason }) => `${key}: ${reason}`);
-      return { exitCode: EXIT.conflict, message: `Something else is in the way: ${conflicts.join('; ')}` };
-    }
+      return `Nothing was changed: ${convergence.undecided.reason}`;
+    case 'conflict':
+      return obstaclesText('conflict', convergence.conflicts);
     case 'failed': {
-      const failures = convergence.failures.map(
-        ({ key, error }) => `${key}: ${error?.message ?? 'no reason given'}`,
-      );
-      return { exitCode: EXIT.failed, message: `Not everything could be done: ${failures.join('; ')}` };
+      const reasonOf = ({ error }: ActionResult) => error?.message ?? 'no reason given';
+      const failures = convergence.failures.map((failure) => ({
+        key: failure.key,
+        reason: reasonOf(failure),
+      }));
+      return obstaclesText('failed', failures);
     }
     case 'timed out':
-      return { exitCode: EXIT.converging, message: 'Still converging at the time-out' };
+      return 'Still converging at the time-out';
   }
 }
 
