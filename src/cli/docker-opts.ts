@@ -71,7 +71,8 @@ export function dockerOpts(
     {
       individual: individual || both,
       combined: combined || both ? key : undefined,
-      existing: variables.get(key) ?? environment[key],
+      // A name such as `constructor` is a variable like any other.
+      existing: variables.get(key) ?? (Object.hasOwn(environment, key) ? environment[key] : undefined),
       others: dockerOptVariables(environment, variables),
     },
   );

@@ -55,6 +55,11 @@ test('writes what the script writes', () => {
       ],
     },
     {
+      name: '-k with a name that every object knows',
+      options: { combined: true, key: 'constructor' },
+      want: [`constructor=" ${all}"`],
+    },
+    {
       name: 'the combined variable alone is kept, not another one',
       options: { combined: true, key: 'OPTIONS' },
       environment: { DOCKER_OPTS: '-H unix:///x' },
