@@ -166,7 +166,11 @@ async function runDaemonUntil(
     log,
   });
   daemon.onReport(dockerCommand.wake);
-  onHangUp(() => void readiness.reload(() => daemon.reload()), signal);
+  const reload = () => {
+    const notRead = (error: unknown) => log.error({ error: String(error) }, 'configuration not read');
+    readiness.reload(() => daemon.reload()).catch(notRead);
+  };
+  onHangUp(reload, signal);
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
   await controlSocket.serve(
