@@ -1,6 +1,6 @@
 /** The command line: verbs and options, and what an error becomes. */
 import { Command, CommanderError, Option } from 'commander';
-import { PrivilegeError, StoreUnavailableError } from '../ports.js';
+import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
 import { apply } from './commands/apply.js';
 import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
@@ -117,5 +117,6 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof StoreUnavailableError) return EXIT.storeUnreachable;
   if (error instanceof PrivilegeError) return EXIT.privilege;
+  if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;
 }

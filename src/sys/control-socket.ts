@@ -1,6 +1,7 @@
 /** The daemon's socket: node:http over a unix socket, both ends. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import {
   type ControlReply,
@@ -27,7 +28,9 @@ export const controlSocket: ControlSocket = {
     const server = answeringServer(answer);
     try {
       await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-      // The instance lock is ours, so nobody serves here any more: what is there was left by a killed process.
+      // The instance lock is ours, but holds in this network namespace alone: /run may be shared with another one.
+      if (await isServed(path)) throw inUse();
+      // What else is there was left by a killed process.
       await rm(path, { force: true });
       await listening(server, path);
       await chmod(path, SOCKET_MODE);
@@ -69,6 +72,29 @@ function answeringServer(answer: Answer): Server {
     const send = ({ status, body }: ControlReply) => void response.writeHead(status).end(body);
     reply.then(send, (error: unknown) => send({ status: 500, body: `${String(error)}\n` }));
   });
+}
+
+/** Whether somebody listens. That one need not answer: it may be stopped. */
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path);
+    const end = (served: boolean) => {
+      connection.destroy();
+      resolve(served);
+    };
+    connection.once('connect', () => end(true));
+    // EAGAIN: more wait for an answer than the kernel lets wait.
+    connection.once('error', ({ code }: NodeJS.ErrnoException) => end(code === 'EAGAIN'));
+  });
+}
+
+function inUse(): Error {
+  return Object.assign(
+    new Error(
+      'another daemon answers there; one in another network namespace needs its own instance.runtimeDirectory',
+    ),
+    { code: 'EADDRINUSE' },
+  );
 }
 
 /** A connection that cannot be accepted later, for want of descriptors, is lost to its client alone. */

@@ -101,6 +101,18 @@ test('a socket that was left is replaced', async () => {
   });
 });
 
+test('one on which somebody listens is not, though the instance is free in this network namespace', async () => {
+  await inDirectory(async ({ path, serve }) => {
+    await serve();
+    await assert.rejects(serve(), {
+      name: 'SystemError',
+      code: 'EADDRINUSE',
+      message: /^Cannot listen on .*flannel0\.sock: another daemon answers there/,
+    });
+    assert.equal((await controlSocket.ask(path, STATUS, NEVER))?.status, 200);
+  });
+});
+
 test('so is a file in its place', async () => {
   await inDirectory(async ({ path, serve }) => {
     (await serve()).abort();
