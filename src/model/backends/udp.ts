@@ -107,9 +107,17 @@ function peersOf({ leases, network }: BackendInput<{ type: 'udp'; port: number }
     const subnet = subnets.ipv4;
     const publicIp = attributes.publicIps.ipv4;
     if (attributes.backendType !== '')
-      ignored.push({ subnet, reason: `backend ${attributes.backendType}, ours is udp` });
+      ignored.push({ subnet, reason: `backend ${printable(attributes.backendType)}, ours is udp` });
     else if (subnet === undefined || publicIp === undefined) ignored.push({ subnet, reason: 'no IPv4 part' });
     else peers.push({ subnet, publicIp, port: network.backend.port });
   }
   return { peers, ignored };
+}
+
+/** Anybody may write to the store: no control character of it reaches a terminal. */
+function printable(text: string): string {
+  return text.replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

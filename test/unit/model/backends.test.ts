@@ -148,6 +148,12 @@ test('a lease that is of no use is left out with the reason, and the others are 
   ]);
 });
 
+test('what the store says of another backend reaches no terminal as a control character', () => {
+  const leases = [lease('4.0.32.0/24', '10.8.65.53', '\u001b]0;x\u0007\n')];
+  const { ignored } = backendPlan({ ...INPUT, leases });
+  assert.equal(ignored[0]?.reason, 'backend \\u001b]0;x\\u0007\\u000a, ours is udp');
+});
+
 const { ipv4: _, ...withoutIpv4 } = INPUT.network;
 const { ipv4: __, ...externalWithoutIpv4 } = INPUT.host.external;
 
