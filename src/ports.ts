@@ -318,6 +318,18 @@ export interface PeerCounters {
   readonly lastReceivedAt?: number;
 }
 
+/** What the kernel does for the packet loop, many packets at a time; without one the loop does with single packets. */
+export interface Offloads {
+  /** TCP through the TUN. */
+  readonly tso: boolean;
+  /** UDP through the TUN. */
+  readonly uso: boolean;
+  /** Datagrams to peers. */
+  readonly udpSegment: boolean;
+  /** Datagrams from peers. */
+  readonly udpGro: boolean;
+}
+
 /** The packet loop, seen from the control plane. It runs in a thread of its own and goes on when this side stalls. */
 export interface DataPlane {
   /** What the loop confirmed to be running with; undefined when it does not run. */
@@ -334,6 +346,8 @@ export interface DataPlane {
     signal: AbortSignal,
   ): Promise<void>;
   counters(): DataPlaneCounters;
+  /** Of the TUN and the socket in use; all false when there is none. */
+  offloads(): Offloads;
   /** Wakes when the loop stopped, lost its TUN or socket, or confirmed something. */
   watch(wake: () => void, signal: AbortSignal): void;
 }

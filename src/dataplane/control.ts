@@ -10,6 +10,31 @@ export interface Handle {
 
 export type Device = 'tun' | 'socket';
 
+/** What the kernel does for many packets at once. */
+export interface TunOffloads {
+  /** Packets come and go behind a virtio-net header; without it there is none of the others. */
+  readonly virtioHeader: boolean;
+  /** TCP packets come and go as super-packets. */
+  readonly tso: boolean;
+  /** UDP packets too. */
+  readonly uso: boolean;
+}
+
+export interface SocketOffloads {
+  /** One message may be sent as many datagrams (UDP_SEGMENT). */
+  readonly segment: boolean;
+  /** Many datagrams may come as one message (UDP_GRO). */
+  readonly gro: boolean;
+}
+
+export interface TunHandle extends Handle {
+  readonly offloads: TunOffloads;
+}
+
+export interface SocketHandle extends Handle {
+  readonly offloads: SocketOffloads;
+}
+
 /** Carried out in the order sent; each is answered by `done` with its id. */
 export type ControlMessage =
   /** A device that is absent here stays as it is. The loop has let go of the replaced ones when it answers. */
@@ -17,8 +42,8 @@ export type ControlMessage =
       readonly kind: 'configure';
       readonly id: number;
       readonly state: ForwarderState;
-      readonly tun?: Handle;
-      readonly socket?: Handle;
+      readonly tun?: TunHandle;
+      readonly socket?: SocketHandle;
     }
   | { readonly kind: 'release'; readonly id: number; readonly device: Device }
   /** Rows to set, as encoded by `encodeRows`, then rows to empty. */

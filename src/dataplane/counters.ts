@@ -31,29 +31,29 @@ export class Counters {
 
   // ---- the loop's side -----------------------------------------------------------------------------------
 
-  sent(row: number, bytes: number): void {
-    this.#add(SENT_PACKETS, 1);
+  sent(row: number, packets: number, bytes: number): void {
+    this.#add(SENT_PACKETS, packets);
     this.#add(SENT_BYTES, bytes);
     const at = ROWS_AT + row * ROW_FIELDS;
-    this.#add(at + SENT_PACKETS, 1);
+    this.#add(at + SENT_PACKETS, packets);
     this.#add(at + SENT_BYTES, bytes);
   }
 
   /** `row` is NO_ROW when sources are not checked and the sender is unknown. */
-  received(row: number, bytes: number, nowEpochMs: number): void {
-    this.#add(RECEIVED_PACKETS, 1);
+  received(row: number, packets: number, bytes: number, nowEpochMs: number): void {
+    this.#add(RECEIVED_PACKETS, packets);
     this.#add(RECEIVED_BYTES, bytes);
     if (row === NO_ROW) return;
     const at = ROWS_AT + row * ROW_FIELDS;
-    this.#add(at + RECEIVED_PACKETS, 1);
+    this.#add(at + RECEIVED_PACKETS, packets);
     this.#add(at + RECEIVED_BYTES, bytes);
     this.#fields[at + LAST_RECEIVED_AT] = nowEpochMs;
   }
 
   /** `drop` is a number of DROP. */
-  dropped(row: number, drop: number): void {
-    this.#add(DROPS + drop, 1);
-    if (row !== NO_ROW) this.#add(ROWS_AT + row * ROW_FIELDS + DROPS, 1);
+  dropped(row: number, packets: number, drop: number): void {
+    this.#add(DROPS + drop, packets);
+    if (row !== NO_ROW) this.#add(ROWS_AT + row * ROW_FIELDS + DROPS, packets);
   }
 
   /** For a row that another subnet takes over. */

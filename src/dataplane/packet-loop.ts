@@ -5,7 +5,15 @@
  * - One batch each way and a few control messages per turn: neither starves the other.
  * - A device that reports its end is let go of at once, or every later wait would return immediately.
  */
-import { type ControlMessage, type ControlPort, type Device, decodeRows, type Handle } from './control.js';
+import {
+  type ControlMessage,
+  type ControlPort,
+  type Device,
+  decodeRows,
+  type Handle,
+  type SocketHandle,
+  type TunHandle,
+} from './control.js';
 import type { Counters } from './counters.js';
 import type { DatagramDevice, TunDevice } from './devices.js';
 import { Forwarder, type Now } from './forwarder.js';
@@ -17,8 +25,8 @@ export const READY = { CONTROL: 1, TUN: 2, TUN_GONE: 4, SOCKET: 8, SOCKET_GONE: 
 
 export interface PacketIo {
   /** Devices over open descriptors, which stay the caller's to close. */
-  tun(fd: number): TunDevice;
-  socket(fd: number): DatagramDevice;
+  tun(handle: TunHandle): TunDevice;
+  socket(handle: SocketHandle): DatagramDevice;
   /**
    * Blocks until a wake-up from the control plane, which it consumes, or until a descriptor is ready, or for
    * `timeoutMs`. Returns bits of READY. A descriptor may be NO_DESCRIPTOR.
@@ -99,8 +107,14 @@ export class PacketLoop {
     switch (message.kind) {
       case 'configure':
         this.#forwarder.rules = rulesOf(message.state);
-        if (message.tun !== undefined) this.#take('tun', message.tun);
-        if (message.socket !== undefined) this.#take('socket', message.socket);
+        if (message.tun !== undefined) {
+          this.#handles.tun = message.tun;
+          this.#forwarder.tun = this.#io.tun(message.tun);
+        }
+        if (message.socket !== undefined) {
+          this.#handles.socket = message.socket;
+          this.#forwarder.socket = this.#io.socket(message.socket);
+        }
         return;
       case 'release':
         this.#letGo(message.device);
@@ -115,12 +129,6 @@ export class PacketLoop {
       default:
         message satisfies never;
     }
-  }
-
-  #take(device: Device, handle: Handle): void {
-    this.#handles[device] = handle;
-    if (device === 'tun') this.#forwarder.tun = this.#io.tun(handle.fd);
-    else this.#forwarder.socket = this.#io.socket(handle.fd);
   }
 
   #letGo(device: Device): void {

@@ -35,20 +35,31 @@ function verdictOf(row: number, drop: number, answer: number): Verdict {
   return (row + 1) | (drop << 17) | (answer << 23);
 }
 
-/** About the first `length` bytes of `packet`, which the kernel routed into the TUN. */
-export function verdictFromTun(packet: Uint8Array, length: number, rules: Rules, peers: PeerTable): Verdict {
-  const malformed = structuralFault(packet, length);
+/**
+ * About the `length` bytes of `packet` from `at`, which the kernel routed into the TUN. The largest packet that
+ * they will be cut into has `largestBytes`: `length` unless they are a super-packet.
+ */
+export function verdictFromTun(
+  packet: Uint8Array,
+  at: number,
+  length: number,
+  largestBytes: number,
+  rules: Rules,
+  peers: PeerTable,
+): Verdict {
+  const malformed = structuralFault(packet, at, length);
   if (malformed !== 0) {
     return verdictOf(NO_ROW, malformed === DROP.malformed_version ? DROP.not_ipv4 : malformed, ANSWER.NONE);
   }
-  const row = peers.find(readI32Be(packet, IPV4.DESTINATION));
+  const row = peers.find(readI32Be(packet, at + IPV4.DESTINATION));
   if (row === NO_ROW) return verdictOf(NO_ROW, DROP.no_route, ANSWER.NET_UNREACHABLE);
-  return carriable(packet, length, rules, row);
+  return carriable(packet, at, largestBytes, rules, row);
 }
 
-/** About the first `length` bytes of `packet`, the payload of a datagram that came from `address:port`. */
+/** About the `length` bytes of `packet` from `at`, the payload of a datagram that came from `address:port`. */
 export function verdictFromNetwork(
   packet: Uint8Array,
+  at: number,
   length: number,
   address: number,
   port: number,
@@ -61,18 +72,18 @@ export function verdictFromNetwork(
   if (sender === NO_ROW && rules.sourceCheck !== 'off') {
     return verdictOf(NO_ROW, DROP.unknown_peer, ANSWER.NONE);
   }
-  const malformed = structuralFault(packet, length);
+  const malformed = structuralFault(packet, at, length);
   if (malformed !== 0) return verdictOf(sender, malformed, ANSWER.NONE);
   // Out of the TUN the kernel has just made the checksum; over the network anything may have happened to it.
-  if (checksum(packet, 0, headerBytes(packet)) !== 0) {
+  if (checksum(packet, at, headerBytes(packet, at)) !== 0) {
     return verdictOf(sender, DROP.malformed_checksum, ANSWER.NONE);
   }
-  const row = acceptedRow(readI32Be(packet, IPV4.SOURCE), address, port, sender, rules, peers);
+  const row = acceptedRow(readI32Be(packet, at + IPV4.SOURCE), address, port, sender, rules, peers);
   if (row === REFUSED) return verdictOf(sender, DROP.spoofed_source, ANSWER.NONE);
-  if ((readI32Be(packet, IPV4.DESTINATION) & rules.subnetMask) !== rules.subnetBase) {
+  if ((readI32Be(packet, at + IPV4.DESTINATION) & rules.subnetMask) !== rules.subnetBase) {
     return verdictOf(row, DROP.not_local, ANSWER.NONE);
   }
-  return carriable(packet, length, rules, row);
+  return carriable(packet, at, length, rules, row);
 }
 
 function isOurs(address: number, port: number, rules: Rules): boolean {
@@ -103,22 +114,22 @@ function acceptedRow(
   }
 }
 
-function carriable(packet: Uint8Array, length: number, rules: Rules, row: number): Verdict {
-  if ((packet[IPV4.TTL] as number) <= 1) return verdictOf(row, DROP.ttl_expired, ANSWER.TIME_EXCEEDED);
+function carriable(packet: Uint8Array, at: number, length: number, rules: Rules, row: number): Verdict {
+  if ((packet[at + IPV4.TTL] as number) <= 1) return verdictOf(row, DROP.ttl_expired, ANSWER.TIME_EXCEEDED);
   if (length > rules.mtu) {
-    return verdictOf(row, DROP.oversize, mayFragment(packet) ? ANSWER.NONE : ANSWER.FRAGMENTATION_NEEDED);
+    return verdictOf(row, DROP.oversize, mayFragment(packet, at) ? ANSWER.NONE : ANSWER.FRAGMENTATION_NEEDED);
   }
   return verdictOf(row, 0, ANSWER.NONE);
 }
 
 /** A number of DROP when these bytes are not one whole IPv4 packet, else 0. Reads nothing beyond `length`. */
-function structuralFault(packet: Uint8Array, length: number): number {
+function structuralFault(packet: Uint8Array, at: number, length: number): number {
   // The version first, where there is one: IPv6 is no malformed IPv4.
-  if (length > 0 && (packet[IPV4.VERSION_AND_HEADER_WORDS] as number) >>> 4 !== 4)
+  if (length > 0 && (packet[at + IPV4.VERSION_AND_HEADER_WORDS] as number) >>> 4 !== 4)
     return DROP.malformed_version;
   if (length < IPV4_HEADER_BYTES) return DROP.malformed_short;
-  const header = headerBytes(packet);
+  const header = headerBytes(packet, at);
   if (header < IPV4_HEADER_BYTES || header > length) return DROP.malformed_header_length;
-  if (readU16Be(packet, IPV4.TOTAL_LENGTH) !== length) return DROP.malformed_total_length;
+  if (readU16Be(packet, at + IPV4.TOTAL_LENGTH) !== length) return DROP.malformed_total_length;
   return 0;
 }

@@ -8,15 +8,15 @@
  *   unless it is itself in the way of the new one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Device, Handle, Report } from '../dataplane/control.js';
+import type { Device, Handle, Report, SocketHandle, TunHandle } from '../dataplane/control.js';
 import { Counters, countersMemory } from '../dataplane/counters.js';
 import { type PeerChange, PeerRows, type RowsMessage } from '../dataplane/peer-rows.js';
 import { rulesOf } from '../dataplane/rules.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
-import { type DataPlane, type DataPlaneCounters, type Log, SystemError } from '../ports.js';
+import { type DataPlane, type DataPlaneCounters, type Log, type Offloads, SystemError } from '../ports.js';
 import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
-import { openTun, openUdpSocket } from './packet-devices.js';
+import { type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
 import { PacketWorker } from './packet-worker.js';
 
 /** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
@@ -30,28 +30,38 @@ interface WantedDevice {
   readonly claim: string | number;
 }
 
-interface OpenDevice extends Handle, WantedDevice {}
+type OpenTun = TunHandle & WantedDevice;
+type OpenSocket = SocketHandle & WantedDevice;
+type OpenDevice = OpenTun | OpenSocket;
 
-export function createDataPlane(options: { readonly log: Log }): DataPlane {
-  return new WorkerDataPlane(options.log);
+interface Devices {
+  tun?: OpenTun | undefined;
+  socket?: OpenSocket | undefined;
+}
+
+/** Without `offload` every packet is read, sent, received and written by itself, whatever the kernel can do. */
+export function createDataPlane(options: { readonly log: Log; readonly offload?: boolean }): DataPlane {
+  return new WorkerDataPlane(options.log, options.offload ?? true);
 }
 
 class WorkerDataPlane implements DataPlane {
   readonly #log: Log;
+  readonly #offload: boolean;
   readonly #memory = countersMemory();
   readonly #counters = new Counters(this.#memory);
   readonly #wakes = new Set<() => void>();
   readonly #open = new Set<OpenDevice>();
   /** Those of the open devices that the loop is to use, as it was told. */
-  readonly #given: Record<Device, OpenDevice | undefined> = { tun: undefined, socket: undefined };
+  readonly #given: Devices = {};
   #lastGeneration = 0;
   #worker: PacketWorker | undefined;
   #confirmed: ForwarderState | undefined;
   #rows = new PeerRows();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(log: Log) {
+  constructor(log: Log, offload: boolean) {
     this.#log = log;
+    this.#offload = offload;
   }
 
   forwarder(): ForwarderState | undefined {
@@ -81,6 +91,16 @@ class WorkerDataPlane implements DataPlane {
     return { ...this.#counters.totals(), peers };
   }
 
+  offloads(): Offloads {
+    const { tun, socket } = this.#given;
+    return {
+      tso: tun?.offloads.tso ?? false,
+      uso: tun?.offloads.uso ?? false,
+      udpSegment: socket?.offloads.segment ?? false,
+      udpGro: socket?.offloads.gro ?? false,
+    };
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#wakes.add(wake);
@@ -101,15 +121,15 @@ class WorkerDataPlane implements DataPlane {
     refuseIpv6(() => rulesOf(state));
     const { tun: name, multiQueue, bind } = state;
     const worker = this.#runningWorker();
-    const opened: Partial<Record<Device, OpenDevice>> = {};
+    const opened: Devices = {};
     try {
       const tun = { identity: `${name} ${multiQueue}`, claim: name };
       if (this.#given.tun?.identity !== tun.identity) {
-        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue), signal);
+        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue, this.#offload), signal);
       }
       const socket = { identity: `${bind.address}:${bind.port}`, claim: bind.port };
       if (this.#given.socket?.identity !== socket.identity) {
-        const open = () => openUdpSocket(bind.address, bind.port);
+        const open = () => openUdpSocket(bind.address, bind.port, this.#offload);
         opened.socket = await this.#opened('socket', socket, open, signal);
       }
       if (this.#worker !== worker) throw loopHasEnded();
@@ -132,14 +152,14 @@ class WorkerDataPlane implements DataPlane {
   }
 
   /** A new device. When it is taken, ours is let go of if that may be why; then it is tried for a while. */
-  async #opened(
+  async #opened<Opened extends OpenedTun | OpenedSocket>(
     device: Device,
     wanted: WantedDevice,
-    open: () => number,
+    open: () => Opened,
     signal: AbortSignal,
-  ): Promise<OpenDevice> {
-    const once = (): OpenDevice => {
-      const opened = { fd: open(), generation: ++this.#lastGeneration, ...wanted };
+  ): Promise<Opened & WantedDevice & Pick<Handle, 'generation'>> {
+    const once = () => {
+      const opened = { ...open(), generation: ++this.#lastGeneration, ...wanted };
       this.#open.add(opened);
       return opened;
     };
@@ -227,10 +247,8 @@ class WorkerDataPlane implements DataPlane {
   }
 }
 
-function handles(devices: Partial<Record<Device, OpenDevice>>): Partial<Record<Device, Handle>> {
-  return Object.fromEntries(
-    Object.entries(devices).map(([device, { fd, generation }]) => [device, { fd, generation }]),
-  );
+function handles({ tun, socket }: Devices): { readonly tun?: TunHandle; readonly socket?: SocketHandle } {
+  return { ...(tun && { tun }), ...(socket && { socket }) };
 }
 
 function isTaken(error: unknown): boolean {

@@ -1,50 +1,101 @@
-/** Opens what the packet loop works on: a queue of an existing TUN, and the UDP socket to the other hosts. */
+/**
+ * Opens what the packet loop works on: a queue of an existing TUN, and the UDP socket to the other hosts, each
+ * with what the kernel can do for many packets at once. What it cannot is done without.
+ */
 import koffi from 'koffi';
+import type { SocketHandle, SocketOffloads, TunHandle, TunOffloads } from '../dataplane/control.js';
 import type { Address } from '../model/address.js';
 import { SystemError } from '../ports.js';
 import { writeI32Be, writeU16Be } from '../wire/big-endian.js';
 import { ipv4Key } from '../wire/ipv4.js';
+import { VIRTIO_NET_HEADER_BYTES } from '../wire/virtio-net.js';
 import * as libc from './libc.js';
 import {
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TUN,
+  IFF_VNET_HDR,
   openTunCloneDevice,
   TUNSETIFF,
   TUNSETOFFLOAD,
   TUNSETVNETHDRSZ,
   tunRequest,
 } from './tun.js';
+import { UDP_GRO, UDP_SEGMENT } from './udp-socket.js';
 
 const nameToIndex = koffi.load('libc.so.6').func('uint32_t if_nametoindex(const char *name)');
 
 const TUNSETIFINDEX = 0x400454da; // linux/if_tun.h; argument: pointer to int
 const LOOPBACK_INDEX = 1; // in every network namespace
-const VNET_HEADER_BYTES = 10; // of a new device: struct virtio_net_hdr without the merged-buffer count
+
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO4 = 0x02;
+const TUN_F_TSO_ECN = 0x08;
+// The kernel takes these two together or not at all (set_offload of drivers/net/tun.c).
+const TUN_F_USO = 0x60;
+
+const PLAIN_TUN: TunOffloads = { virtioHeader: false, tso: false, uso: false };
+/** What a TUN is asked for: the first that this kernel grants. */
+const TUN_WISHES: readonly { readonly flags: number; readonly offloads: TunOffloads }[] = [
+  {
+    flags: TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | TUN_F_USO,
+    offloads: { virtioHeader: true, tso: true, uso: true },
+  },
+  {
+    flags: TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN,
+    offloads: { virtioHeader: true, tso: true, uso: false },
+  },
+  { flags: TUN_F_CSUM | TUN_F_TSO4, offloads: { virtioHeader: true, tso: true, uso: false } },
+];
 
 /**
- * Attaches to the TUN `name`, without packet information and without offloads; never makes one. The caller
- * closes. Throws SystemError: ENODEV when there is no such link, EBUSY while somebody else holds its only
- * queue, EINVAL when it is no TUN or differs in multi-queue; PrivilegeError when /dev/net/tun is kept from us.
+ * Attaches to the TUN `name`, without packet information; never makes one. Without `offload` it is asked for
+ * nothing but single packets. The caller closes. Throws SystemError: ENODEV when there is no such link, EBUSY
+ * while somebody else holds its only queue, EINVAL when it is no TUN or differs in multi-queue; PrivilegeError
+ * when /dev/net/tun is kept from us.
  */
-export function openTun(name: string, multiQueue: boolean): number {
-  const action = `attach to TUN ${name}`;
-  const request = tunRequest(name, IFF_TUN | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0));
+export function openTun(name: string, multiQueue: boolean, offload: boolean): OpenedTun {
   const fd = openTunCloneDevice();
   try {
+    const action = `attach to TUN ${name}`;
+    const flags = IFF_TUN | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0);
     // TUNSETIFF makes a device when the name is free. Asking for an index that is always taken lets it only attach:
     // making one then fails with EBUSY, and attaching does not look at the index.
     libc.ioctl(fd, TUNSETIFINDEX, int32(LOOPBACK_INDEX), action);
-    attach(fd, name, request, action);
-    // Both survive in the device from whoever held it before, and would hand us unfinished checksums.
-    libc.ioctl(fd, TUNSETVNETHDRSZ, int32(VNET_HEADER_BYTES), action);
+    const virtioHeader =
+      offload && isGranted(() => attach(fd, name, tunRequest(name, flags | IFF_VNET_HDR), action));
+    if (!virtioHeader) attach(fd, name, tunRequest(name, flags), action);
+    // Both survive in the device from whoever held it before: a header of another size, and unfinished checksums.
+    libc.ioctl(fd, TUNSETVNETHDRSZ, int32(VIRTIO_NET_HEADER_BYTES), action);
     libc.ioctlValue(fd, TUNSETOFFLOAD, 0, action);
-    return fd;
+    return { fd, offloads: virtioHeader ? grantedOffloads(fd, action) : PLAIN_TUN };
   } catch (error) {
     libc.close(fd);
     throw error;
   }
 }
+
+export type OpenedTun = Pick<TunHandle, 'fd' | 'offloads'>;
+
+function grantedOffloads(fd: number, action: string): TunOffloads {
+  const wish = TUN_WISHES.find(({ flags }) =>
+    isGranted(() => libc.ioctlValue(fd, TUNSETOFFLOAD, flags, action)),
+  );
+  return wish?.offloads ?? { ...PLAIN_TUN, virtioHeader: true };
+}
+
+/** False when the kernel does not know what is asked of it; every other failure is thrown. */
+function isGranted(ask: () => void): boolean {
+  try {
+    ask();
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && UNKNOWN_TO_KERNEL.has(error.code)) return false;
+    throw error;
+  }
+}
+
+const UNKNOWN_TO_KERNEL: ReadonlySet<string> = new Set(['EINVAL', 'ENOPROTOOPT', 'EOPNOTSUPP']);
 
 function attach(fd: number, name: string, request: Uint8Array, action: string): void {
   try {
@@ -62,6 +113,7 @@ function int32(value: number): Uint8Array {
 // asm-generic/socket.h
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
+const SOL_UDP = 17;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
@@ -78,8 +130,10 @@ const SOCKADDR_ADDRESS = 4;
  */
 const SOCKET_BUFFER_BYTES = 4 << 20;
 
+export type OpenedSocket = Pick<SocketHandle, 'fd' | 'offloads'>;
+
 /** Non-blocking and bound. The caller closes. Throws SystemError, EADDRINUSE and EADDRNOTAVAIL among them. */
-export function openUdpSocket(address: Address, port: number): number {
+export function openUdpSocket(address: Address, port: number, offload: boolean): OpenedSocket {
   const action = `bind UDP socket to ${address}:${port}`;
   const fd = libc.socket(AF_INET, SOCK_DGRAM, 0, action);
   try {
@@ -90,11 +144,18 @@ export function openUdpSocket(address: Address, port: number): number {
     writeU16Be(socketAddress, SOCKADDR_PORT, port);
     writeI32Be(socketAddress, SOCKADDR_ADDRESS, ipv4Key(address));
     libc.bind(fd, socketAddress, action);
-    return fd;
+    return { fd, offloads: socketOffloads(fd, offload) };
   } catch (error) {
     libc.close(fd);
     throw error;
   }
+}
+
+function socketOffloads(fd: number, offload: boolean): SocketOffloads {
+  const isOn = (option: number, value: number) =>
+    offload && isGranted(() => libc.setSocketOption(fd, SOL_UDP, option, value));
+  // Zero changes nothing: it only tells whether the kernel knows the option, which is then used for each message.
+  return { segment: isOn(UDP_SEGMENT, 0), gro: isOn(UDP_GRO, 1) };
 }
 
 /** Beyond net.core.*mem_max where CAP_NET_ADMIN allows, else as far as the limit goes. */

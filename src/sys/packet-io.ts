@@ -1,48 +1,27 @@
-/**
- * The system calls of the packet loop, over koffi, on descriptors that somebody else opens and closes. Nothing
- * here throws, retries or allocates for a packet: a failed call is an errno in the batch.
- */
+/** What the packet loop of a worker thread has of the system: its devices, a clock, and waiting for packets. */
 import { performance } from 'node:perf_hooks';
 import koffi from 'koffi';
-import type { DatagramDevice, PacketBatch, TunDevice } from '../dataplane/devices.js';
 import type { Now } from '../dataplane/forwarder.js';
 import { type PacketIo, READY } from '../dataplane/packet-loop.js';
-import { readI32Be, readU16Be, writeI32Be, writeU16Be } from '../wire/big-endian.js';
+import { TunQueue } from './tun-queue.js';
+import { UdpSocket } from './udp-socket.js';
 
 const libc = koffi.load('libc.so.6');
-// koffi has no ssize_t; intptr_t is as wide, and comes as a number when it fits.
 const read = libc.func('intptr_t read(int fd, void *buffer, size_t bytes)');
-const write = libc.func('intptr_t write(int fd, const void *data, size_t bytes)');
-const recvfrom = libc.func(
-  'intptr_t recvfrom(int fd, void *buffer, size_t bytes, int flags, void *from, void *fromBytes)',
-);
-const sendto = libc.func(
-  'intptr_t sendto(int fd, const void *data, size_t bytes, int flags, const void *to, uint32_t toBytes)',
-);
 const poll = libc.func('int poll(void *fds, unsigned long count, int timeoutMs)');
 
 // asm-generic values.
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-const EINTR = 4;
-const EAGAIN = 11;
 const POLLIN = 0x1;
 const POLLERR = 0x8;
 const POLLHUP = 0x10;
 const POLLNVAL = 0x20;
-const AF_INET = 2;
-
-// struct sockaddr_in
-const SOCKADDR_BYTES = 16;
-const SOCKADDR_PORT = 2;
-const SOCKADDR_ADDRESS = 4;
 
 /** For a worker thread that blocks. `eventFd` is what the control plane writes to, to wake it. */
 export function createPacketIo(eventFd: number): PacketIo {
   const poller = new Poller(eventFd);
   return {
-    tun: (fd) => new Tun(fd),
-    socket: (fd) => new UdpSocket(fd),
+    tun: ({ fd, offloads }) => new TunQueue(fd, offloads),
+    socket: ({ fd, offloads }) => new UdpSocket(fd, offloads),
     wait: (tunFd, socketFd, timeoutMs) => poller.wait(tunFd, socketFd, timeoutMs),
     now,
   };
@@ -50,87 +29,6 @@ export function createPacketIo(eventFd: number): PacketIo {
 
 function now(): Now {
   return { monotonicMs: performance.now(), epochMs: Date.now() };
-}
-
-class Tun implements TunDevice {
-  readonly #fd: number;
-
-  constructor(fd: number) {
-    this.#fd = fd;
-  }
-
-  read(batch: PacketBatch): number {
-    batch.count = 0;
-    while (batch.count < batch.capacity) {
-      const slot = batch.slots[batch.count] as Uint8Array;
-      const bytes = read(this.#fd, slot, slot.length) as number;
-      if (bytes < 0) return endOfBatch(batch);
-      batch.lengths[batch.count++] = bytes;
-    }
-    return batch.count;
-  }
-
-  write(batch: PacketBatch): void {
-    for (let index = 0; index < batch.count; index++) {
-      const bytes = batch.lengths[index] as number;
-      const failed = bytes > 0 && write(this.#fd, batch.slots[index], bytes) < 0;
-      batch.errnos[index] = failed ? koffi.errno() : 0;
-    }
-  }
-}
-
-class UdpSocket implements DatagramDevice {
-  readonly #fd: number;
-  readonly #from = new Uint8Array(SOCKADDR_BYTES);
-  readonly #fromBytes = new Uint32Array(1);
-  readonly #to = new Uint8Array(SOCKADDR_BYTES);
-
-  constructor(fd: number) {
-    this.#fd = fd;
-    new Uint16Array(this.#to.buffer)[0] = AF_INET;
-  }
-
-  receive(batch: PacketBatch): number {
-    batch.count = 0;
-    while (batch.count < batch.capacity) {
-      const slot = batch.slots[batch.count] as Uint8Array;
-      this.#fromBytes[0] = SOCKADDR_BYTES;
-      const bytes = recvfrom(
-        this.#fd,
-        slot,
-        slot.length,
-        MSG_DONTWAIT,
-        this.#from,
-        this.#fromBytes,
-      ) as number;
-      if (bytes < 0) return endOfBatch(batch);
-      batch.lengths[batch.count] = bytes;
-      batch.addresses[batch.count] = readI32Be(this.#from, SOCKADDR_ADDRESS);
-      batch.ports[batch.count] = readU16Be(this.#from, SOCKADDR_PORT);
-      batch.count++;
-    }
-    return batch.count;
-  }
-
-  send(batch: PacketBatch): void {
-    for (let index = 0; index < batch.count; index++) {
-      const bytes = batch.lengths[index] as number;
-      batch.errnos[index] = 0;
-      if (bytes === 0) continue;
-      writeI32Be(this.#to, SOCKADDR_ADDRESS, batch.addresses[index] as number);
-      writeU16Be(this.#to, SOCKADDR_PORT, batch.ports[index] as number);
-      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-      if (sendto(this.#fd, batch.slots[index], bytes, flags, this.#to, SOCKADDR_BYTES) < 0) {
-        batch.errnos[index] = koffi.errno();
-      }
-    }
-  }
-}
-
-/** After a failed read: what was read counts; an error that came first is seen again by the next read, if it lasts. */
-function endOfBatch(batch: PacketBatch): number {
-  const errno = koffi.errno();
-  return batch.count > 0 || errno === EAGAIN || errno === EINTR ? batch.count : -errno;
 }
 
 class Poller {

@@ -3,13 +3,18 @@ import { readU16Be } from './big-endian.js';
 
 /** The checksum of `length` bytes from `at`: what to write when its own field is zero there, and 0 when it is right. */
 export function checksum(bytes: Uint8Array, at: number, length: number): number {
+  return ~sum16(bytes, at, length) & 0xffff;
+}
+
+/** The sum of the same bytes as 16-bit words, folded; at most 65,535 bytes. An odd last byte is a high half. */
+export function sum16(bytes: Uint8Array, at: number, length: number): number {
   const end = at + length;
   const lastWord = end - (length & 1);
   let sum = 0;
   for (let next = at; next < lastWord; next += 2) sum += readU16Be(bytes, next);
   // An odd last byte counts as the high half of a word.
   if (lastWord < end) sum += (bytes[lastWord] as number) << 8;
-  return ~folded(sum) & 0xffff;
+  return folded(sum);
 }
 
 /**
@@ -20,7 +25,8 @@ export function adjustedChecksum(checksum: number, before: number, after: number
   return ~folded((~checksum & 0xffff) + (~before & 0xffff) + after) & 0xffff;
 }
 
-function folded(sum: number): number {
+/** A sum of 16-bit words brought into 16 bits: the carries added at the other end. `sum` is below 2^32. */
+export function folded(sum: number): number {
   let rest = sum;
   while (rest > 0xffff) rest = (rest & 0xffff) + (rest >>> 16);
   return rest;

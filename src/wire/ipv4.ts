@@ -19,8 +19,9 @@ export const IPV4 = {
 
 /** Without options. */
 export const IPV4_HEADER_BYTES = 20;
-export const PROTOCOL = { ICMP: 1 } as const;
+export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17 } as const;
 const DONT_FRAGMENT = 0x4000;
+const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET_MASK = 0x1fff;
 
 /** An IPv4 address as the signed 32-bit integer that the packet path uses (see readI32Be). Throws RangeError for IPv6. */
@@ -37,12 +38,12 @@ export function ipv4Mask(length: number): number {
 }
 
 /** As the header has it, not checked against the packet. */
-export function headerBytes(packet: Uint8Array): number {
-  return ((packet[IPV4.VERSION_AND_HEADER_WORDS] as number) & 0xf) * 4;
+export function headerBytes(packet: Uint8Array, at = 0): number {
+  return ((packet[at + IPV4.VERSION_AND_HEADER_WORDS] as number) & 0xf) * 4;
 }
 
-export function mayFragment(packet: Uint8Array): boolean {
-  return (readU16Be(packet, IPV4.FLAGS_AND_FRAGMENT) & DONT_FRAGMENT) === 0;
+export function mayFragment(packet: Uint8Array, at = 0): boolean {
+  return (readU16Be(packet, at + IPV4.FLAGS_AND_FRAGMENT) & DONT_FRAGMENT) === 0;
 }
 
 /** False for every fragment but the first; true for a whole packet. */
@@ -50,13 +51,18 @@ export function isFirstFragment(packet: Uint8Array): boolean {
   return (readU16Be(packet, IPV4.FLAGS_AND_FRAGMENT) & FRAGMENT_OFFSET_MASK) === 0;
 }
 
+/** No fragment: all of the transport's payload is in it. */
+export function isWhole(packet: Uint8Array, at = 0): boolean {
+  return (readU16Be(packet, at + IPV4.FLAGS_AND_FRAGMENT) & (FRAGMENT_OFFSET_MASK | MORE_FRAGMENTS)) === 0;
+}
+
 /** Lowers the TTL by one, keeping the header checksum right. The TTL must be above 0. */
-export function decrementTtl(packet: Uint8Array): void {
-  const before = readU16Be(packet, IPV4.TTL);
+export function decrementTtl(packet: Uint8Array, at = 0): void {
+  const before = readU16Be(packet, at + IPV4.TTL);
   const after = before - 0x100;
-  const sum = readU16Be(packet, IPV4.HEADER_CHECKSUM);
-  writeU16Be(packet, IPV4.TTL, after);
-  writeU16Be(packet, IPV4.HEADER_CHECKSUM, adjustedChecksum(sum, before, after));
+  const sum = readU16Be(packet, at + IPV4.HEADER_CHECKSUM);
+  writeU16Be(packet, at + IPV4.TTL, after);
+  writeU16Be(packet, at + IPV4.HEADER_CHECKSUM, adjustedChecksum(sum, before, after));
 }
 
 /** Writes a header without options, checksum included, at the start of `packet`; never to be fragmented, so its identification is 0 (RFC 6864). */

@@ -4,7 +4,13 @@
  */
 import { type Address, baseOf, familyOf } from '../../src/model/address.js';
 import type { ForwarderState, PeerState } from '../../src/model/objects.js';
-import { type DataPlane, type DataPlaneCounters, type PeerCounters, SystemError } from '../../src/ports.js';
+import {
+  type DataPlane,
+  type DataPlaneCounters,
+  type Offloads,
+  type PeerCounters,
+  SystemError,
+} from '../../src/ports.js';
 import { Refusal } from './fake-fib.js';
 import type { FakeKernel } from './fake-kernel.js';
 
@@ -88,6 +94,11 @@ export class FakeDataPlane implements DataPlane {
       drops: {},
       peers: this.peers().map(({ subnet }) => ({ subnet, ...none, ...this.traffic.get(subnet) })),
     };
+  }
+
+  offloads(): Offloads {
+    const isRunning = this.#state !== undefined;
+    return { tso: isRunning, uso: isRunning, udpSegment: isRunning, udpGro: isRunning };
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

@@ -1,15 +1,21 @@
 /** A TUN and UDP sockets in memory: what the packet loop sees of a host, without a kernel. */
-import type { DatagramDevice, PacketBatch, TunDevice } from '../../src/dataplane/devices.js';
+import type { DatagramDevice, TunDevice } from '../../src/dataplane/devices.js';
+import type { Messages } from '../../src/dataplane/messages.js';
+import { HEADROOM_BYTES, MOST_PACKET_BYTES, type PacketBatch } from '../../src/dataplane/packet-batch.js';
 import { parseAddress } from '../../src/model/address.js';
 import { ipv4Key } from '../../src/wire/ipv4.js';
+import { plainHeader, segmentsOf, type TunPacket } from './segments.js';
 
 const EBADFD = 77;
 
 export class MemoryTun implements TunDevice {
   /** What the host has routed into the device and nobody has read yet. */
-  readonly outgoing: Uint8Array[] = [];
-  /** What was written into the device: what the host received. */
+  readonly outgoing: (Uint8Array | TunPacket)[] = [];
+  /** What the host received: each packet by itself, whatever was written together. */
   readonly received: Uint8Array[] = [];
+  /** How many writes those packets took. */
+  writes = 0;
+  takes = { tcp: true, udp: true };
   /** The errno of every write while it is not 0. */
   writeErrno = 0;
   isDeleted = false;
@@ -17,19 +23,26 @@ export class MemoryTun implements TunDevice {
   read(batch: PacketBatch): number {
     batch.count = 0;
     if (this.isDeleted) return -EBADFD;
-    while (batch.count < batch.capacity) {
-      const packet = this.outgoing.shift();
-      if (packet === undefined) break;
-      put(batch, packet);
+    let at = batch.from + HEADROOM_BYTES;
+    while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
+      const next = this.outgoing.shift();
+      if (next === undefined) break;
+      const { packet, header } = next instanceof Uint8Array ? { packet: next, header: plainHeader() } : next;
+      batch.bytes.set(header, at - header.length);
+      put(batch, at, packet);
+      at += packet.length + HEADROOM_BYTES;
     }
     return batch.count;
   }
 
-  write(batch: PacketBatch): void {
-    for (const { slot, packet } of packetsOf(batch)) {
-      batch.errnos[slot] = this.writeErrno;
-      if (this.writeErrno === 0) this.received.push(packet);
-    }
+  write(messages: Messages): void {
+    messagesOf(messages).forEach((pieces, message) => {
+      messages.errnos[message] = this.writeErrno;
+      if (this.writeErrno !== 0) return;
+      const [header = plainHeader(), ...rest] = pieces;
+      this.writes++;
+      this.received.push(...segmentsOf({ header, packet: joined(rest) }));
+    });
   }
 }
 
@@ -59,6 +72,9 @@ export class MemorySocket implements DatagramDevice {
   readonly incoming: Datagram[] = [];
   /** The errno of every send while it is not 0. */
   sendErrno = 0;
+  /** How many messages were sent. */
+  sends = 0;
+  mostDatagrams = 64;
   /** The errno of the next receive; a pending error is told once. */
   receiveErrno = 0;
   readonly #network: MemoryNetwork;
@@ -76,23 +92,32 @@ export class MemorySocket implements DatagramDevice {
     const errno = this.receiveErrno;
     this.receiveErrno = 0;
     if (errno !== 0) return -errno;
-    while (batch.count < batch.capacity) {
+    let at = batch.from;
+    while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
       const datagram = this.incoming.shift();
       if (datagram === undefined) break;
       batch.addresses[batch.count] = datagram.address;
       batch.ports[batch.count] = datagram.port;
-      put(batch, datagram.payload);
+      put(batch, at, datagram.payload);
+      at += datagram.payload.length;
     }
     return batch.count;
   }
 
-  send(batch: PacketBatch): void {
-    for (const { slot, packet } of packetsOf(batch)) {
-      batch.errnos[slot] = this.sendErrno;
-      if (this.sendErrno !== 0) continue;
-      const datagram = { address: this.address, port: this.port, payload: packet };
-      this.#network.deliver(datagram, batch.addresses[slot] as number, batch.ports[slot] as number);
-    }
+  send(messages: Messages): void {
+    messagesOf(messages).forEach((pieces, message) => {
+      messages.errnos[message] = this.sendErrno;
+      if (this.sendErrno !== 0) return;
+      this.sends++;
+      const payloads = datagramsOf(joined(pieces), messages.datagramBytes[message] ?? 0);
+      if (payloads.length !== messages.packets[message] || payloads.length > this.mostDatagrams) {
+        throw new Error(`Cannot send ${messages.packets[message]} datagrams: there are ${payloads.length}`);
+      }
+      for (const payload of payloads) {
+        const datagram = { address: this.address, port: this.port, payload };
+        this.#network.deliver(datagram, messages.addresses[message] ?? 0, messages.ports[message] ?? 0);
+      }
+    });
   }
 
   /** Sends from outside the packet loop. */
@@ -101,13 +126,32 @@ export class MemorySocket implements DatagramDevice {
   }
 }
 
-function put(batch: PacketBatch, packet: Uint8Array): void {
-  batch.slots[batch.count]?.set(packet);
+function put(batch: PacketBatch, at: number, packet: Uint8Array): void {
+  batch.bytes.set(packet, at);
+  batch.at[batch.count] = at;
   batch.lengths[batch.count++] = packet.length;
 }
 
-function packetsOf(batch: PacketBatch): { readonly slot: number; readonly packet: Uint8Array }[] {
-  return Array.from({ length: batch.count }, (_, slot) => slot)
-    .filter((slot) => batch.lengths[slot] !== 0)
-    .map((slot) => ({ slot, packet: batch.slots[slot]?.slice(0, batch.lengths[slot]) ?? new Uint8Array() }));
+/** The pieces of each message. */
+function messagesOf(messages: Messages): Uint8Array[][] {
+  return Array.from({ length: messages.count }, (_, message) => {
+    const from = message === 0 ? 0 : (messages.pieceEnds[message - 1] ?? 0);
+    const numbers = messages.pieces.subarray(from * 2, (messages.pieceEnds[message] ?? 0) * 2);
+    return Array.from({ length: numbers.length / 2 }, (_, piece) => {
+      const at = numbers[piece * 2] ?? 0;
+      return messages.bytes.slice(at, at + (numbers[piece * 2 + 1] ?? 0));
+    });
+  });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+}
+
+/** As UDP_SEGMENT cuts them; an empty message is one datagram. */
+function datagramsOf(bytes: Uint8Array, datagramBytes: number): Uint8Array[] {
+  const count = Math.max(1, Math.ceil(bytes.length / datagramBytes));
+  return Array.from({ length: count }, (_, index) =>
+    bytes.slice(index * datagramBytes, (index + 1) * datagramBytes),
+  );
 }

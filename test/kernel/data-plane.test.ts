@@ -53,7 +53,7 @@ dataPlaneContract('worker thread', (body) =>
         deleteTun: () => ip('link', 'delete', 'flannel0'),
         tunExists,
         holdTun: () => {
-          const fd = openTun('flannel0', false);
+          const { fd } = openTun('flannel0', false, true);
           return () => libc.close(fd);
         },
         holdPort,

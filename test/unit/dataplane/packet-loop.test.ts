@@ -86,8 +86,8 @@ function configured(): void {
     kind: 'configure',
     id: 1,
     state: STATE,
-    tun: { fd: TUN_FD, generation: 1 },
-    socket: { fd: SOCKET_FD, generation: 2 },
+    tun: { fd: TUN_FD, generation: 1, offloads: { virtioHeader: true, tso: true, uso: true } },
+    socket: { fd: SOCKET_FD, generation: 2, offloads: { segment: true, gro: true } },
   });
   turn(READY.CONTROL);
   control.reports.length = 0;

@@ -100,7 +100,11 @@ const FROM_TUN = [
 
 for (const { name, packet, row = NO_ROW, drop = 'none', answer = 'NONE' } of FROM_TUN) {
   test(`out of the TUN: ${name} → ${drop}`, () => {
-    assert.deepEqual(read(verdictFromTun(packet, packet.length, RULES, PEERS)), { row, drop, answer });
+    assert.deepEqual(read(verdictFromTun(packet, 0, packet.length, packet.length, RULES, PEERS)), {
+      row,
+      drop,
+      answer,
+    });
   });
 }
 
@@ -185,7 +189,7 @@ for (const arrival of FROM_NETWORK) {
     const { source = '10.1.63.2', destination = '10.1.40.2', from = '198.18.0.12', port = 8285 } = arrival;
     const packet = arrival.packet ?? packetOf({ source, destination });
     const rules = { ...RULES, sourceCheck: arrival.check ?? 'strict' };
-    const verdict = verdictFromNetwork(packet, packet.length, key(from), port, rules, PEERS);
+    const verdict = verdictFromNetwork(packet, 0, packet.length, key(from), port, rules, PEERS);
     assert.deepEqual(read(verdict), { row, drop, answer });
   });
 }
@@ -208,8 +212,8 @@ test('looks at nothing beyond the packet, changes nothing in it, and never throw
         slot.set(bytes);
         const before = slot.slice();
         const both = [
-          verdictFromTun(slot, bytes.length, rules, PEERS),
-          verdictFromNetwork(slot, bytes.length, key('198.18.0.12'), 8285, rules, PEERS),
+          verdictFromTun(slot, 0, bytes.length, bytes.length, rules, PEERS),
+          verdictFromNetwork(slot, 0, bytes.length, key('198.18.0.12'), 8285, rules, PEERS),
         ];
         assert.deepEqual(slot, before);
         return both;
@@ -223,7 +227,7 @@ test('looks at nothing beyond the packet, changes nothing in it, and never throw
 test('what is accepted from the network is one whole packet from the peer to us', () => {
   fc.assert(
     fc.property(soup, (bytes) => {
-      const verdict = verdictFromNetwork(bytes, bytes.length, key('198.18.0.12'), 8285, RULES, PEERS);
+      const verdict = verdictFromNetwork(bytes, 0, bytes.length, key('198.18.0.12'), 8285, RULES, PEERS);
       if (dropOf(verdict) !== 0) return;
       const { source, destination } = readPacket(bytes);
       assert.match(source, /^(10\.1\.6[35]\.\d+|198\.18\.0\.12)$/);

@@ -1,0 +1,244 @@
+/**
+ * Puts packets for the TUN into messages: consecutive packets of one flow as one super-packet behind a virtio-net
+ * header, where the kernel will cut it into the same packets again (net/ipv4/tcp_offload.c, udp_offload.c).
+ *
+ * - Only what that gives back unchanged is joined; the payloads stay where they are.
+ * - The kernel makes the checksums anew, so nothing is joined whose checksum is wrong: the receiver must see it.
+ */
+import { readI32Be, readU16Be, writeU16Be } from '../wire/big-endian.js';
+import { checksum, folded } from '../wire/checksum.js';
+import { IPV4, IPV4_HEADER_BYTES, isWhole, mayFragment, PROTOCOL } from '../wire/ipv4.js';
+import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
+import { GSO, VIRTIO_NET_HEADER_BYTES, writeGsoHeader, writePlainHeader } from '../wire/virtio-net.js';
+import { Messages } from './messages.js';
+import { MOST_PACKET_BYTES } from './packet-batch.js';
+import type { PacketMemory } from './packet-memory.js';
+
+/** UDP_MAX_SEGMENTS of older kernels, which refuse more. */
+const MOST_PACKETS = 64;
+const WITHOUT_OPTIONS = 0x45;
+/** A packet with any other flag stays alone. */
+const JOINED_FLAGS = TCP_FLAG.ACK | TCP_FLAG.PSH | TCP_FLAG.FIN | TCP_FLAG.ECE;
+/** Flags of the last packet of a super-packet alone. */
+const LAST_FLAGS = TCP_FLAG.PSH | TCP_FLAG.FIN;
+
+const ALONE = 0;
+
+export class Coalescer {
+  readonly messages: Messages;
+  readonly #memory: PacketMemory;
+  #takesTcp = false;
+  #takesUdp = false;
+  #row = 0;
+  #virtioAt = 0;
+  /** The first packet of the message in the making; its headers are those of the super-packet. */
+  #at = 0;
+  /** PROTOCOL.TCP, PROTOCOL.UDP, or ALONE when nothing may join. */
+  #protocol: number = ALONE;
+  #headerBytes = 0;
+  #segmentBytes = 0;
+  #packets = 0;
+  #totalBytes = 0;
+  #packetBytes = 0;
+  #isFirstChecked = false;
+  #lastFlags = 0;
+  #isClosed = false;
+
+  constructor(memory: PacketMemory) {
+    this.#memory = memory;
+    this.messages = new Messages(memory);
+  }
+
+  /** From now on packets are of this row and of one flow; `tcp` and `udp` say what may be joined at all. */
+  follow(row: number, tcp: boolean, udp: boolean): void {
+    this.finish();
+    this.#row = row;
+    this.#takesTcp = tcp;
+    this.#takesUdp = udp;
+  }
+
+  /** Adds the packet of `length` bytes at `at`, which the verdict let pass. The messages must not be full. */
+  add(at: number, length: number): void {
+    if (this.#packets > 0) {
+      if (this.#joins(at, length)) {
+        this.#join(at, length);
+        return;
+      }
+      this.finish();
+    }
+    this.#begin(at, length);
+  }
+
+  /** Ends the message in the making, if there is one. */
+  finish(): void {
+    if (this.#packets === 0) return;
+    if (this.#packets > 1) this.#writeHeaders();
+    this.messages.end(this.#row, this.#packets, this.#packetBytes);
+    this.#packets = 0;
+  }
+
+  #begin(at: number, length: number): void {
+    const { bytes } = this.#memory;
+    const { messages } = this;
+    this.#at = at;
+    this.#protocol = this.#joinableProtocol(at, length);
+    this.#headerBytes = this.#headersOf(at);
+    this.#segmentBytes = length - this.#headerBytes;
+    this.#packets = 1;
+    this.#totalBytes = length;
+    this.#packetBytes = length;
+    this.#isFirstChecked = false;
+    this.#lastFlags = 0;
+    this.#isClosed =
+      this.#protocol === ALONE || (this.#protocol === PROTOCOL.TCP && this.#flags(at, LAST_FLAGS) !== 0);
+    const header = messages.scratch(VIRTIO_NET_HEADER_BYTES);
+    this.#virtioAt = header;
+    writePlainHeader(bytes, header);
+    messages.addPiece(header, VIRTIO_NET_HEADER_BYTES);
+    messages.addPiece(at, length);
+  }
+
+  #join(at: number, length: number): void {
+    const payloadBytes = length - this.#headerBytes;
+    this.#packets++;
+    this.#totalBytes += payloadBytes;
+    this.#packetBytes += length;
+    if (this.#protocol === PROTOCOL.TCP) this.#lastFlags = this.#flags(at, LAST_FLAGS);
+    this.#isClosed = payloadBytes < this.#segmentBytes || this.#lastFlags !== 0;
+    this.messages.addPiece(at + this.#headerBytes, payloadBytes);
+  }
+
+  /** TCP or UDP when more packets might follow this one in a super-packet, as far as itself tells. */
+  #joinableProtocol(at: number, length: number): number {
+    const { bytes } = this.#memory;
+    if (bytes[at + IPV4.VERSION_AND_HEADER_WORDS] !== WITHOUT_OPTIONS || !isWhole(bytes, at)) return ALONE;
+    const transportAt = at + IPV4_HEADER_BYTES;
+    const transportBytes = length - IPV4_HEADER_BYTES;
+    switch (bytes[at + IPV4.PROTOCOL]) {
+      case PROTOCOL.TCP: {
+        if (!this.#takesTcp || transportBytes <= TCP_HEADER_BYTES) return ALONE;
+        const header = tcpHeaderBytes(bytes, transportAt);
+        const flags = bytes[transportAt + TCP.FLAGS] as number;
+        const isPlain = (flags & ~JOINED_FLAGS) === 0 && (flags & TCP_FLAG.ACK) !== 0;
+        return isPlain && header >= TCP_HEADER_BYTES && header < transportBytes ? PROTOCOL.TCP : ALONE;
+      }
+      case PROTOCOL.UDP: {
+        if (!this.#takesUdp || transportBytes <= UDP_HEADER_BYTES) return ALONE;
+        const isWholeUdp = readU16Be(bytes, transportAt + UDP.LENGTH) === transportBytes;
+        // RFC 768: zero says that there is no checksum. The kernel would make one.
+        const isSummed = readU16Be(bytes, transportAt + UDP.CHECKSUM) !== 0;
+        return isWholeUdp && isSummed ? PROTOCOL.UDP : ALONE;
+      }
+      default:
+        return ALONE;
+    }
+  }
+
+  #headersOf(at: number): number {
+    if (this.#protocol === PROTOCOL.UDP) return IPV4_HEADER_BYTES + UDP_HEADER_BYTES;
+    if (this.#protocol === PROTOCOL.TCP)
+      return IPV4_HEADER_BYTES + tcpHeaderBytes(this.#memory.bytes, at + IPV4_HEADER_BYTES);
+    return 0;
+  }
+
+  /** Whether the kernel would make exactly this packet as the next of the super-packet. */
+  #joins(at: number, length: number): boolean {
+    if (this.#isClosed || this.#packets === MOST_PACKETS) return false;
+    if (this.#joinableProtocol(at, length) !== this.#protocol) return false;
+    const payloadBytes = length - this.#headerBytes;
+    if (payloadBytes <= 0 || payloadBytes > this.#segmentBytes) return false;
+    if (this.#totalBytes + payloadBytes > MOST_PACKET_BYTES) return false;
+    if (!this.#continuesIp(at)) return false;
+    if (this.#protocol === PROTOCOL.TCP && !this.#continuesTcp(at)) return false;
+    if (!this.#isSumRight(at, length)) return false;
+    if (!this.#isFirstChecked) {
+      this.#isFirstChecked = true;
+      this.#isClosed = !this.#isSumRight(this.#at, this.#headerBytes + this.#segmentBytes);
+    }
+    return !this.#isClosed;
+  }
+
+  #continuesIp(at: number): boolean {
+    const { bytes } = this.#memory;
+    const first = this.#at;
+    if (bytes[at + IPV4.DSCP_AND_ECN] !== bytes[first + IPV4.DSCP_AND_ECN]) return false;
+    if (bytes[at + IPV4.TTL] !== bytes[first + IPV4.TTL]) return false;
+    if (
+      readU16Be(bytes, at + IPV4.FLAGS_AND_FRAGMENT) !== readU16Be(bytes, first + IPV4.FLAGS_AND_FRAGMENT)
+    ) {
+      return false;
+    }
+    if (readI32Be(bytes, at + IPV4.SOURCE) !== readI32Be(bytes, first + IPV4.SOURCE)) return false;
+    if (readI32Be(bytes, at + IPV4.DESTINATION) !== readI32Be(bytes, first + IPV4.DESTINATION)) return false;
+    const transport = IPV4_HEADER_BYTES;
+    if (readI32Be(bytes, at + transport) !== readI32Be(bytes, first + transport)) return false; // the two ports
+    const identification = readU16Be(bytes, at + IPV4.IDENTIFICATION);
+    const firstIdentification = readU16Be(bytes, first + IPV4.IDENTIFICATION);
+    if (identification === ((firstIdentification + this.#packets) & 0xffff)) return true;
+    // RFC 6864, section 4.1: of a packet that must not be fragmented the field means nothing. Linux gives 0 to all
+    // of an unconnected socket.
+    return this.#protocol === PROTOCOL.UDP && !mayFragment(bytes, at) && identification === 0;
+  }
+
+  #continuesTcp(at: number): boolean {
+    const { bytes } = this.#memory;
+    const tcp = at + IPV4_HEADER_BYTES;
+    const first = this.#at + IPV4_HEADER_BYTES;
+    const sequence = (readI32Be(bytes, first + TCP.SEQUENCE) + this.#packets * this.#segmentBytes) | 0;
+    if (readI32Be(bytes, tcp + TCP.SEQUENCE) !== sequence) return false;
+    if (bytes[tcp + TCP.DATA_OFFSET] !== bytes[first + TCP.DATA_OFFSET]) return false;
+    const flags = (bytes[tcp + TCP.FLAGS] as number) & ~LAST_FLAGS;
+    if (flags !== bytes[first + TCP.FLAGS]) return false;
+    if (readI32Be(bytes, tcp + TCP.ACKNOWLEDGEMENT) !== readI32Be(bytes, first + TCP.ACKNOWLEDGEMENT)) {
+      return false;
+    }
+    if (readU16Be(bytes, tcp + TCP.WINDOW) !== readU16Be(bytes, first + TCP.WINDOW)) return false;
+    for (let word = TCP.URGENT_POINTER; word < this.#headerBytes - IPV4_HEADER_BYTES; word += 2) {
+      if (readU16Be(bytes, tcp + word) !== readU16Be(bytes, first + word)) return false;
+    }
+    return true;
+  }
+
+  #isSumRight(at: number, length: number): boolean {
+    const { sum } = this.#memory;
+    return (
+      folded(this.#pseudoSum(at, length) + sum(at + IPV4_HEADER_BYTES, length - IPV4_HEADER_BYTES)) === 0xffff
+    );
+  }
+
+  /** Of the pseudo header (RFC 9293, section 3.1) of a packet of `length` bytes. */
+  #pseudoSum(at: number, length: number): number {
+    return this.#memory.sum(at + IPV4.SOURCE, 8) + this.#protocol + length - IPV4_HEADER_BYTES;
+  }
+
+  #flags(at: number, mask: number): number {
+    return (this.#memory.bytes[at + IPV4_HEADER_BYTES + TCP.FLAGS] as number) & mask;
+  }
+
+  /** Makes the first packet's headers those of all of them. */
+  #writeHeaders(): void {
+    const { bytes } = this.#memory;
+    const at = this.#at;
+    const transportAt = at + IPV4_HEADER_BYTES;
+    const isTcp = this.#protocol === PROTOCOL.TCP;
+    writeU16Be(bytes, at + IPV4.TOTAL_LENGTH, this.#totalBytes);
+    writeU16Be(bytes, at + IPV4.HEADER_CHECKSUM, 0);
+    writeU16Be(bytes, at + IPV4.HEADER_CHECKSUM, checksum(bytes, at, IPV4_HEADER_BYTES));
+    const checksumAt = isTcp ? TCP.CHECKSUM : UDP.CHECKSUM;
+    if (isTcp) {
+      bytes[transportAt + TCP.FLAGS] = (bytes[transportAt + TCP.FLAGS] as number) | this.#lastFlags;
+    } else {
+      writeU16Be(bytes, transportAt + UDP.LENGTH, this.#totalBytes - IPV4_HEADER_BYTES);
+    }
+    writeU16Be(bytes, transportAt + checksumAt, folded(this.#pseudoSum(at, this.#totalBytes)));
+    writeGsoHeader(
+      bytes,
+      this.#virtioAt,
+      isTcp ? GSO.TCPV4 : GSO.UDP_L4,
+      this.#segmentBytes,
+      IPV4_HEADER_BYTES,
+      this.#headerBytes - IPV4_HEADER_BYTES,
+      checksumAt,
+    );
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * One packet of the TUN that stands for many, and their headers: what the kernel would have made of it
+ * (net/ipv4/tcp_offload.c, udp_offload.c). Payloads stay where they are.
+ *
+ * - The packets' headers are the super-packet's own, but for length, identification, sequence, checksums and flags.
+ * - FIN and PSH are the last packet's alone, CWR the first's.
+ */
+import { readI32Be, readU16Be, writeI32Be, writeU16Be } from '../wire/big-endian.js';
+import { folded } from '../wire/checksum.js';
+import { headerBytes, IPV4, IPV4_HEADER_BYTES, isWhole, PROTOCOL } from '../wire/ipv4.js';
+import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
+import {
+  checksumOffset,
+  checksumStart,
+  GSO,
+  gsoBytes,
+  gsoType,
+  needsChecksum,
+  VIRTIO_NET_HEADER_BYTES,
+} from '../wire/virtio-net.js';
+import type { PacketMemory } from './packet-memory.js';
+
+export class SuperPacket {
+  /** IPv4 and transport. */
+  headerBytes = 0;
+  /** The payload of each packet but the last. */
+  segmentBytes = 0;
+  /** How many packets it stands for. */
+  count = 0;
+  readonly #memory: PacketMemory;
+  #at = 0;
+  #ipBytes = 0;
+  #isTcp = false;
+  #payloadBytes = 0;
+  /** Sums of what is the same in all headers. */
+  #ipSum = 0;
+  #transportSum = 0;
+
+  constructor(memory: PacketMemory) {
+    this.#memory = memory;
+  }
+
+  /**
+   * Looks at the `length` bytes from `at`, behind their virtio-net header. False when they are no whole TCP or UDP
+   * packet as that header says; nothing else may then be asked.
+   */
+  open(at: number, length: number): boolean {
+    const { bytes } = this.#memory;
+    const type = gsoType(bytes, at - VIRTIO_NET_HEADER_BYTES);
+    const ipBytes = headerBytes(bytes, at);
+    if (length < IPV4_HEADER_BYTES || ipBytes < IPV4_HEADER_BYTES || !isWhole(bytes, at)) return false;
+    if (type !== GSO.TCPV4 && type !== GSO.UDP_L4) return false;
+    this.#isTcp = type === GSO.TCPV4;
+    if (bytes[at + IPV4.PROTOCOL] !== (this.#isTcp ? PROTOCOL.TCP : PROTOCOL.UDP)) return false;
+    const least = this.#isTcp ? TCP_HEADER_BYTES : UDP_HEADER_BYTES;
+    if (length < ipBytes + least) return false;
+    const transportBytes = this.#isTcp ? tcpHeaderBytes(bytes, at + ipBytes) : UDP_HEADER_BYTES;
+    const payloadBytes = length - ipBytes - transportBytes;
+    const segmentBytes = gsoBytes(bytes, at - VIRTIO_NET_HEADER_BYTES);
+    if (transportBytes < least || payloadBytes <= 0 || segmentBytes === 0) return false;
+    this.#at = at;
+    this.#ipBytes = ipBytes;
+    this.#payloadBytes = payloadBytes;
+    this.headerBytes = ipBytes + transportBytes;
+    this.segmentBytes = segmentBytes;
+    this.count = Math.ceil(payloadBytes / segmentBytes);
+    return true;
+  }
+
+  /** The largest of its packets, all of it. */
+  get largestBytes(): number {
+    return this.headerBytes + Math.min(this.segmentBytes, this.#payloadBytes);
+  }
+
+  /** To be called before the headers are written, once nothing is changed any more. */
+  sumHeaders(): void {
+    const { bytes, sum } = this.#memory;
+    const at = this.#at;
+    const transportAt = at + this.#ipBytes;
+    // RFC 1624: a word is taken out of a sum by adding its complement.
+    this.#ipSum =
+      sum(at, this.#ipBytes) +
+      (~readU16Be(bytes, at + IPV4.TOTAL_LENGTH) & 0xffff) +
+      (~readU16Be(bytes, at + IPV4.IDENTIFICATION) & 0xffff) +
+      (~readU16Be(bytes, at + IPV4.HEADER_CHECKSUM) & 0xffff);
+    // The pseudo header (RFC 9293, section 3.1) without the length.
+    this.#transportSum = sum(at + IPV4.SOURCE, 8) + (bytes[at + IPV4.PROTOCOL] as number);
+    this.#transportSum += sum(transportAt, this.headerBytes - this.#ipBytes);
+    if (this.#isTcp) {
+      this.#subtract(readU16Be(bytes, transportAt + TCP.SEQUENCE));
+      this.#subtract(readU16Be(bytes, transportAt + TCP.SEQUENCE + 2));
+      this.#subtract(readU16Be(bytes, transportAt + TCP.DATA_OFFSET)); // and the flags
+      this.#subtract(readU16Be(bytes, transportAt + TCP.CHECKSUM));
+    } else {
+      this.#subtract(readU16Be(bytes, transportAt + UDP.LENGTH));
+      this.#subtract(readU16Be(bytes, transportAt + UDP.CHECKSUM));
+    }
+  }
+
+  #subtract(word: number): void {
+    this.#transportSum += ~word & 0xffff;
+  }
+
+  payloadAt(index: number): number {
+    return this.#at + this.headerBytes + index * this.segmentBytes;
+  }
+
+  payloadBytes(index: number): number {
+    return Math.min(this.segmentBytes, this.#payloadBytes - index * this.segmentBytes);
+  }
+
+  /** Writes the header of packet `index` to `into`. */
+  writeHeader(index: number, into: number): void {
+    const { bytes } = this.#memory;
+    bytes.copyWithin(into, this.#at, this.#at + this.headerBytes);
+    const totalBytes = this.headerBytes + this.payloadBytes(index);
+    const identification = (readU16Be(bytes, this.#at + IPV4.IDENTIFICATION) + index) & 0xffff;
+    writeU16Be(bytes, into + IPV4.TOTAL_LENGTH, totalBytes);
+    writeU16Be(bytes, into + IPV4.IDENTIFICATION, identification);
+    writeU16Be(
+      bytes,
+      into + IPV4.HEADER_CHECKSUM,
+      ~folded(this.#ipSum + totalBytes + identification) & 0xffff,
+    );
+    if (this.#isTcp) this.#writeTcp(index, into + this.#ipBytes, totalBytes - this.#ipBytes);
+    else this.#writeUdp(index, into + this.#ipBytes, totalBytes - this.#ipBytes);
+  }
+
+  #writeTcp(index: number, into: number, tcpBytes: number): void {
+    const { bytes, sum } = this.#memory;
+    const sequence = (readI32Be(bytes, into + TCP.SEQUENCE) + index * this.segmentBytes) | 0;
+    writeI32Be(bytes, into + TCP.SEQUENCE, sequence);
+    let flags = bytes[into + TCP.FLAGS] as number;
+    if (index > 0) flags &= ~TCP_FLAG.CWR;
+    if (index < this.count - 1) flags &= ~(TCP_FLAG.FIN | TCP_FLAG.PSH);
+    bytes[into + TCP.FLAGS] = flags;
+    const total =
+      this.#transportSum +
+      tcpBytes +
+      (sequence >>> 16) +
+      (sequence & 0xffff) +
+      readU16Be(bytes, into + TCP.DATA_OFFSET) +
+      sum(this.payloadAt(index), this.payloadBytes(index));
+    writeU16Be(bytes, into + TCP.CHECKSUM, ~folded(total) & 0xffff);
+  }
+
+  #writeUdp(index: number, into: number, udpBytes: number): void {
+    const { bytes, sum } = this.#memory;
+    writeU16Be(bytes, into + UDP.LENGTH, udpBytes);
+    // The length counts twice: in the header and in the pseudo header.
+    const total = this.#transportSum + 2 * udpBytes + sum(this.payloadAt(index), this.payloadBytes(index));
+    // RFC 768: a computed checksum of zero is sent as all ones, zero says that there is none.
+    writeU16Be(bytes, into + UDP.CHECKSUM, ~folded(total) & 0xffff || 0xffff);
+  }
+}
+
+/** Completes the transport checksum of a packet that is no super-packet. False when it would lie outside. */
+export function completeChecksum({ bytes, sum }: PacketMemory, at: number, length: number): boolean {
+  const header = at - VIRTIO_NET_HEADER_BYTES;
+  if (!needsChecksum(bytes, header)) return true;
+  const start = checksumStart(bytes, header);
+  const field = start + checksumOffset(bytes, header);
+  if (start < headerBytes(bytes, at) || field + 2 > length) return false;
+  // What the field holds is the sum of the pseudo header: it belongs to what is added up.
+  // All ones instead of zero for any protocol, as in skb_checksum_help of net/core/dev.c.
+  writeU16Be(bytes, at + field, ~sum(at + start, length - start) & 0xffff || 0xffff);
+  return true;
+}

@@ -1,0 +1,44 @@
+/** The pieces of a message as the kernel wants them: an array of struct iovec, in memory that is made once. */
+import koffi from 'koffi';
+import type { Messages } from '../dataplane/messages.js';
+
+/** UIO_MAXIOV of linux/uio.h. */
+const MOST_VECTORS = 1024;
+const VECTOR_BYTES = 16;
+const HIGH = 2 ** 32;
+
+/** The address of memory, below 2^53. It stays the same: V8 moves small arrays, but not once they have a buffer. */
+export function addressOf({ buffer, byteOffset }: Uint8Array | Uint32Array): number {
+  return Number(koffi.address(buffer)) + byteOffset;
+}
+
+/** Writes an address to the two 32-bit words at `word`: every processor that koffi runs on is little-endian. */
+export function writeAddress(words: Uint32Array, word: number, address: number): void {
+  words[word] = address % HIGH;
+  words[word + 1] = address / HIGH;
+}
+
+export class Gather {
+  readonly address: number;
+  readonly #words = new Uint32Array((MOST_VECTORS * VECTOR_BYTES) / 4);
+  #memory: Uint8Array | undefined;
+  #memoryAddress = 0;
+
+  constructor() {
+    this.address = addressOf(this.#words);
+  }
+
+  /** Fills the array with the pieces from `from` to before `to`; returns how many they are. */
+  fill(messages: Messages, from: number, to: number): number {
+    if (messages.bytes !== this.#memory) {
+      this.#memory = messages.bytes;
+      this.#memoryAddress = addressOf(messages.bytes);
+    }
+    const { pieces } = messages;
+    for (let piece = from, word = 0; piece < to; piece++, word += 4) {
+      writeAddress(this.#words, word, this.#memoryAddress + (pieces[piece * 2] as number));
+      this.#words[word + 2] = pieces[piece * 2 + 1] as number;
+    }
+    return to - from;
+  }
+}

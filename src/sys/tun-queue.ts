@@ -1,0 +1,66 @@
+/**
+ * A queue of a TUN, over koffi, on a descriptor that somebody else opens and closes. Nothing here throws, retries
+ * or allocates for a packet: a failed call is an errno.
+ */
+import koffi from 'koffi';
+import type { TunOffloads } from '../dataplane/control.js';
+import type { TunDevice } from '../dataplane/devices.js';
+import type { Messages } from '../dataplane/messages.js';
+import { HEADROOM_BYTES, MOST_PACKET_BYTES, type PacketBatch } from '../dataplane/packet-batch.js';
+import { VIRTIO_NET_HEADER_BYTES, writePlainHeader } from '../wire/virtio-net.js';
+import { endOfBatch } from './end-of-batch.js';
+import { addressOf, Gather } from './gather.js';
+
+const libc = koffi.load('libc.so.6');
+// koffi has no ssize_t; intptr_t is as wide, and comes as a number when it fits.
+const read = libc.func('intptr_t read(int fd, uintptr_t buffer, size_t bytes)');
+const writev = libc.func('intptr_t writev(int fd, uintptr_t vectors, int count)');
+
+export class TunQueue implements TunDevice {
+  readonly takes: TunDevice['takes'];
+  readonly #fd: number;
+  readonly #headerBytes: number;
+  readonly #gather = new Gather();
+  #batch: PacketBatch | undefined;
+  #batchAddress = 0;
+
+  constructor(fd: number, offloads: TunOffloads) {
+    this.#fd = fd;
+    this.#headerBytes = offloads.virtioHeader ? VIRTIO_NET_HEADER_BYTES : 0;
+    this.takes = { tcp: offloads.tso, udp: offloads.uso };
+  }
+
+  read(batch: PacketBatch): number {
+    if (batch !== this.#batch) {
+      this.#batch = batch;
+      this.#batchAddress = addressOf(batch.bytes);
+    }
+    const headerBytes = this.#headerBytes;
+    batch.count = 0;
+    let at = batch.from + HEADROOM_BYTES;
+    while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
+      if (headerBytes === 0) writePlainHeader(batch.bytes, at - VIRTIO_NET_HEADER_BYTES);
+      const into = this.#batchAddress + at - headerBytes;
+      const bytes = (read(this.#fd, into, headerBytes + MOST_PACKET_BYTES) as number) - headerBytes;
+      if (bytes < 0) return endOfBatch(batch);
+      batch.at[batch.count] = at;
+      batch.lengths[batch.count++] = bytes;
+      // A round number: payloads are added up faster when they begin at one.
+      at += HEADROOM_BYTES + Math.ceil(bytes / HEADROOM_BYTES) * HEADROOM_BYTES;
+    }
+    return batch.count;
+  }
+
+  write(messages: Messages): void {
+    // The first piece is the virtio-net header.
+    const skipped = this.#headerBytes === 0 ? 1 : 0;
+    let piece = 0;
+    for (let message = 0; message < messages.count; message++) {
+      const end = messages.pieceEnds[message] as number;
+      const count = this.#gather.fill(messages, piece + skipped, end);
+      const failed = writev(this.#fd, this.#gather.address, count) < 0;
+      messages.errnos[message] = failed ? koffi.errno() : 0;
+      piece = end;
+    }
+  }
+}
