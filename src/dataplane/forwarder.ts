@@ -11,6 +11,7 @@ import { Answerer } from './answerer.js';
 import type { Counters } from './counters.js';
 import type { DatagramDevice, TunDevice } from './devices.js';
 import { Inbound } from './inbound.js';
+import type { Now } from './now.js';
 import { Outbound } from './outbound.js';
 import { PacketMemory } from './packet-memory.js';
 import type { PeerTable } from './peer-table.js';
@@ -18,12 +19,6 @@ import type { Rules } from './rules.js';
 
 /** Both batches, the headers that are made, and one answer. */
 const MEMORY_BYTES = 3 << 20;
-
-/** Read once per wake-up. */
-export interface Now {
-  readonly monotonicMs: number;
-  readonly epochMs: number;
-}
 
 export class Forwarder {
   /** Undefined while there is none. */

@@ -16,7 +16,8 @@ import {
 } from './control.js';
 import type { Counters } from './counters.js';
 import type { DatagramDevice, TunDevice } from './devices.js';
-import { Forwarder, type Now } from './forwarder.js';
+import { Forwarder } from './forwarder.js';
+import type { Now } from './now.js';
 import { PeerTable } from './peer-table.js';
 import { rulesOf } from './rules.js';
 

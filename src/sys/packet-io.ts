@@ -1,7 +1,7 @@
 /** What the packet loop of a worker thread has of the system: its devices, a clock, and waiting for packets. */
 import { performance } from 'node:perf_hooks';
 import koffi from 'koffi';
-import type { Now } from '../dataplane/forwarder.js';
+import type { Now } from '../dataplane/now.js';
 import { type PacketIo, READY } from '../dataplane/packet-loop.js';
 import { TunQueue } from './tun-queue.js';
 import { UdpSocket } from './udp-socket.js';

@@ -46,6 +46,16 @@ export function icmpOf(type: number, code = 0, rest: Uint8Array = new Uint8Array
   return bytes;
 }
 
+/** The same packet as a forwarder leaves it: TTL and header checksum, nothing else. */
+export function forwarded(packet: Uint8Array): Uint8Array {
+  const copy = packet.slice();
+  copy[8] = (copy[8] ?? 0) - 1;
+  copy.fill(0, 10, 12);
+  const headerBytes = ((copy[0] ?? 0) & 0xf) * 4;
+  new DataView(copy.buffer).setUint16(10, sumOf(copy.subarray(0, headerBytes)));
+  return copy;
+}
+
 export interface ReadPacket {
   readonly source: Address;
   readonly destination: Address;

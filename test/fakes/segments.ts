@@ -2,7 +2,7 @@
  * Packets behind a virtio-net header as the kernel sees them: a slow reference that builds every packet anew.
  * Knows nothing of the code under test.
  */
-import { sumOf } from './packets.js';
+import { type PacketFields, packetOf, sumOf } from './packets.js';
 
 const TCP = 6;
 const GSO_TCPV4 = 1;
@@ -104,4 +104,44 @@ function pseudoHeader(packet: Uint8Array, length: number): Uint8Array {
 
 function ipHeaderBytes(packet: Uint8Array): number {
   return ((packet[0] ?? 0) & 0xf) * 4;
+}
+
+export interface TcpFields extends PacketFields {
+  readonly ports?: readonly [number, number];
+  readonly sequence?: number;
+  readonly acknowledgement?: number;
+  readonly flags?: number;
+  readonly window?: number;
+  readonly urgentPointer?: number;
+  readonly tcpOptions?: Uint8Array;
+}
+
+/** A TCP segment with all its checksums, `payload` being what follows its header. */
+export function tcpOf(fields: TcpFields): Uint8Array {
+  const { tcpOptions = new Uint8Array(), payload = new Uint8Array() } = fields;
+  const tcp = new Uint8Array(20 + tcpOptions.length);
+  const view = new DataView(tcp.buffer);
+  const [sourcePort, destinationPort] = fields.ports ?? [40_000, 80];
+  view.setUint16(0, sourcePort);
+  view.setUint16(2, destinationPort);
+  view.setUint32(4, (fields.sequence ?? 0) >>> 0);
+  view.setUint32(8, fields.acknowledgement ?? 1);
+  view.setUint8(12, (tcp.length / 4) << 4);
+  view.setUint8(13, fields.flags ?? 0x10);
+  view.setUint16(14, fields.window ?? 512);
+  view.setUint16(18, fields.urgentPointer ?? 0);
+  tcp.set(tcpOptions, 20);
+  return finished(packetOf({ ...fields, protocol: TCP, payload: Uint8Array.from([...tcp, ...payload]) }));
+}
+
+/** A UDP datagram with all its checksums. */
+export function udpOf(fields: Pick<TcpFields, 'ports'> & PacketFields): Uint8Array {
+  const { payload = new Uint8Array() } = fields;
+  const udp = new Uint8Array(8 + payload.length);
+  const view = new DataView(udp.buffer);
+  const [sourcePort, destinationPort] = fields.ports ?? [40_000, 53];
+  view.setUint16(0, sourcePort);
+  view.setUint16(2, destinationPort);
+  udp.set(payload, 8);
+  return finished(packetOf({ ...fields, payload: udp }));
 }

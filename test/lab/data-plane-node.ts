@@ -1,6 +1,7 @@
 /**
  * A program of its own around one data plane: obeys calls that come over the IPC channel, one answer each, and
- * misbehaves on request. Started by data-plane-remote.ts inside a host of the lab.
+ * misbehaves on request. Started by data-plane-remote.ts inside a host of the lab; with the argument
+ * `without-offload` it moves each packet by itself.
  */
 
 import type { PeerState } from '../../src/model/objects.js';
@@ -10,7 +11,9 @@ import { createDataPlane } from '../../src/sys/data-plane.js';
 export type Call =
   | { readonly call: 'configure'; readonly state: Parameters<DataPlane['configure']>[0] }
   | { readonly call: 'updatePeers'; readonly change: Parameters<DataPlane['updatePeers']>[0] }
-  | { readonly call: 'shutDown' | 'forwarder' | 'peers' | 'counters' | 'wakes' | 'cpuMs' | 'log' }
+  | {
+      readonly call: 'shutDown' | 'forwarder' | 'peers' | 'counters' | 'offloads' | 'wakes' | 'cpuMs' | 'log';
+    }
   /** Moves one peer to and fro; the answer is how long each change took to be in force, milliseconds. */
   | { readonly call: 'timeChanges'; readonly peer: PeerState; readonly count: number }
   /** Keeps the main thread busy; the answer comes at once. */
@@ -31,7 +34,7 @@ const log: Log = {
   warn: (fields, message) => lines.push(`warn ${message} ${JSON.stringify(fields)}`),
   error: (fields, message) => lines.push(`error ${message} ${JSON.stringify(fields)}`),
 };
-const dataPlane = createDataPlane({ log });
+const dataPlane = createDataPlane({ log, offload: process.argv[2] !== 'without-offload' });
 let wakes = 0;
 dataPlane.watch(() => {
   wakes++;
@@ -52,6 +55,8 @@ async function obey(call: Call): Promise<unknown> {
       return dataPlane.peers();
     case 'counters':
       return dataPlane.counters();
+    case 'offloads':
+      return dataPlane.offloads();
     case 'wakes':
       return wakes;
     case 'cpuMs':

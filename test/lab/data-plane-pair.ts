@@ -40,12 +40,14 @@ export interface Pair {
   readonly b: Site;
 }
 
+export interface PairOptions {
+  readonly multiQueue?: boolean;
+  /** The names of the hosts that move each packet by itself. */
+  readonly withoutOffload?: string;
+}
+
 /** Both configured and known to each other; everything is gone afterwards. */
-export function withPair<T>(
-  body: (pair: Pair) => Promise<T>,
-  options: { readonly multiQueue?: boolean } = {},
-): Promise<T> {
-  const multiQueue = options.multiQueue ?? false;
+export function withPair<T>(body: (pair: Pair) => Promise<T>, options: PairOptions = {}): Promise<T> {
   return onUnderlay(
     async (underlay) => {
       const sites: Site[] = [];
@@ -54,9 +56,7 @@ export function withPair<T>(
           ['a', '10.1.40.0/24', '198.18.0.11'],
           ['b', '10.1.63.0/24', '198.18.0.12'],
         ] as const) {
-          sites.push(
-            await startSite(underlay, name, parsePrefix(subnet), parseAddress(publicIp), multiQueue),
-          );
+          sites.push(await startSite(underlay, name, parsePrefix(subnet), parseAddress(publicIp), options));
         }
         const [a, b] = sites as [Site, Site];
         await Promise.all([a.dataPlane.configure(a.state), b.dataPlane.configure(b.state)]);
@@ -86,7 +86,7 @@ async function startSite(
   name: string,
   subnet: Prefix,
   publicIp: Address,
-  multiQueue: boolean,
+  { multiQueue = false, withoutOffload = '' }: PairOptions,
 ): Promise<Site> {
   const host = await underlay.addHost(name, publicIp);
   await makeTun(host, baseOf(subnet), multiQueue);
@@ -105,7 +105,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
   return {
     host,
     container,
-    dataPlane: new RemoteDataPlane(host),
+    dataPlane: new RemoteDataPlane(host, !withoutOffload.includes(name)),
     state: {
       tun: 'flannel0',
       multiQueue,

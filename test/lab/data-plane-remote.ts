@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ForwarderState, PeerState } from '../../src/model/objects.js';
-import type { DataPlaneCounters } from '../../src/ports.js';
+import type { DataPlaneCounters, Offloads } from '../../src/ports.js';
 import { type DataPlane, SystemError } from '../../src/ports.js';
 import type { Answer, Call } from './data-plane-node.js';
 import type { Holder } from './holder.js';
@@ -16,8 +16,9 @@ export class RemoteDataPlane {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   #lastId = 0;
 
-  constructor(host: Holder) {
-    const [command = '', ...args] = host.inside([process.execPath, PROGRAM]);
+  constructor(host: Holder, offload = true) {
+    const argv = [process.execPath, PROGRAM, ...(offload ? [] : ['without-offload'])];
+    const [command = '', ...args] = host.inside(argv);
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
       stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     });
@@ -59,6 +60,10 @@ export class RemoteDataPlane {
 
   counters(): Promise<DataPlaneCounters> {
     return this.#call({ call: 'counters' });
+  }
+
+  offloads(): Promise<Offloads> {
+    return this.#call({ call: 'offloads' });
   }
 
   wakes(): Promise<number> {

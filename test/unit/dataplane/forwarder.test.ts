@@ -6,76 +6,19 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import fc from 'fast-check';
-import { Counters, countersMemory } from '../../../src/dataplane/counters.js';
 import { DROP_REASONS } from '../../../src/dataplane/drop-reason.js';
-import { Forwarder } from '../../../src/dataplane/forwarder.js';
-import { PeerTable } from '../../../src/dataplane/peer-table.js';
-import { rulesOf } from '../../../src/dataplane/rules.js';
-import { parseAddress, parsePrefix } from '../../../src/model/address.js';
-import type { ForwarderState } from '../../../src/model/objects.js';
-import { ipv4Key } from '../../../src/wire/ipv4.js';
-import { MemoryNetwork, type MemorySocket, MemoryTun } from '../../fakes/memory-network.js';
+import { MemoryHost, PEER_ROW, PORT } from '../../fakes/memory-host.js';
+import { MemoryNetwork } from '../../fakes/memory-network.js';
 import { DONT_FRAGMENT, ICMP, icmpOf, packetOf, readIcmp, readPacket } from '../../fakes/packets.js';
 
-const PORT = 8285;
-const PEER_ROW = 5;
-
-class Node {
-  readonly tun = new MemoryTun();
-  readonly socket: MemorySocket;
-  readonly counters = new Counters(countersMemory());
-  readonly peers = new PeerTable();
-  readonly forwarder = new Forwarder(this.peers, this.counters);
-  readonly state: ForwarderState;
-
-  constructor(network: MemoryNetwork, third: number, publicIp: string) {
-    this.socket = network.open(publicIp, PORT);
-    this.state = {
-      tun: 'flannel0',
-      multiQueue: false,
-      mtu: 1472,
-      tunAddress: parseAddress(`10.1.${third}.0`),
-      subnet: parsePrefix(`10.1.${third}.0/24`),
-      publicIp: parseAddress(publicIp),
-      bind: { address: parseAddress(publicIp), port: PORT },
-      sourceCheck: 'strict',
-    };
-    this.forwarder.rules = rulesOf(this.state);
-    this.forwarder.tun = this.tun;
-    this.forwarder.socket = this.socket;
-  }
-
-  knows(third: number, publicIp: string): void {
-    this.peers.set(PEER_ROW, {
-      subnetBase: ipv4Key(parseAddress(`10.1.${third}.0`)),
-      subnetLength: 24,
-      publicIp: ipv4Key(parseAddress(publicIp)),
-      port: PORT,
-    });
-  }
-
-  turn(monotonicMs = 0): void {
-    const now = { monotonicMs, epochMs: 1_795_000_000_000 };
-    this.forwarder.forwardFromTun(now);
-    this.forwarder.forwardFromNetwork(now);
-  }
-
-  /** The reasons that were counted, each once. */
-  drops(): string[] {
-    return Object.entries(this.counters.totals().drops).flatMap(([reason, packets]) =>
-      new Array<string>(packets).fill(reason),
-    );
-  }
-}
-
 let network: MemoryNetwork;
-let a: Node;
-let b: Node;
+let a: MemoryHost;
+let b: MemoryHost;
 
 beforeEach(() => {
   network = new MemoryNetwork();
-  a = new Node(network, 40, '198.18.0.11');
-  b = new Node(network, 63, '198.18.0.12');
+  a = new MemoryHost(network, 40, '198.18.0.11');
+  b = new MemoryHost(network, 63, '198.18.0.12');
   a.knows(63, '198.18.0.12');
   b.knows(40, '198.18.0.11');
 });
