@@ -80,6 +80,7 @@ async function carriesAll({ a, b }: Pair, bytes: number): Promise<void> {
     [b, a],
   ] as const) {
     await transfers(from, to, bytes);
+    assert.ok((await to.dataPlane.counters()).received.bytes > bytes);
     const wrong = await to.container.output(['cat', '/proc/net/snmp']);
     const [names = '', values = ''] = wrong.split('\n').filter((line) => line.startsWith('Tcp:'));
     const checksumErrors = values.split(' ')[names.split(' ').indexOf('InCsumErrors')];
