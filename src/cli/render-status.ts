@@ -49,12 +49,14 @@ function peerLines({ peers }: StatusReport): string[] {
 }
 
 function trafficLines({ traffic }: StatusReport): string[] {
-  const { sentPackets, sentBytes, receivedPackets, receivedBytes, drops } = traffic;
+  const { sentPackets, sentBytes, receivedPackets, receivedBytes, drops, offloads } = traffic;
   const dropped = Object.entries(drops).map(([reason, packets]) => `${reason} ${packets}`);
+  const inForce = Object.keys(offloads).filter((name) => offloads[name]);
   return [
     '',
     `sent ${sentPackets} packets, ${sentBytes} bytes; received ${receivedPackets} packets, ${receivedBytes} bytes`,
     `dropped: ${dropped.length === 0 ? 'none' : dropped.join(', ')}`,
+    `offload: ${inForce.length === 0 ? 'none' : inForce.join(', ')}`,
   ];
 }
 

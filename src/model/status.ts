@@ -103,4 +103,6 @@ export interface TrafficStatus {
   readonly receivedBytes: number;
   /** Reason → packets; reasons without packets are left out. */
   readonly drops: Readonly<Record<string, number>>;
+  /** What the kernel does for many packets at once → whether it does. */
+  readonly offloads: Readonly<Record<string, boolean>>;
 }

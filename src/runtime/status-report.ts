@@ -51,6 +51,7 @@ export function statusReport({
       receivedPackets: received.packets,
       receivedBytes: received.bytes,
       drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
+      offloads: { ...dataPlane.offloads() },
     },
     notes: notes(inputs, store),
   };

@@ -57,6 +57,7 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
       assert.equal(dataPlane.forwarder(), undefined);
       assert.deepEqual(dataPlane.peers(), []);
       assert.deepEqual(dataPlane.counters().peers, []);
+      assert.ok(!Object.values(dataPlane.offloads()).includes(true));
     });
 
     test('runs with what it was configured with, and again after a change', async ({ dataPlane }) => {

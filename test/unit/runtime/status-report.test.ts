@@ -42,7 +42,14 @@ test('a daemon that is ready says where and since when', async () => {
       },
       lease: { etcdLease: '1', expiresAt: '2023-11-15T22:13:20.020Z' },
       peers: [],
-      traffic: { sentPackets: 0, sentBytes: 0, receivedPackets: 0, receivedBytes: 0, drops: {} },
+      traffic: {
+        sentPackets: 0,
+        sentBytes: 0,
+        receivedPackets: 0,
+        receivedBytes: 0,
+        drops: {},
+        offloads: { tso: true, uso: true, udpSegment: true, udpGro: true },
+      },
       notes: [],
     });
     assert.deepEqual(
@@ -119,6 +126,7 @@ test('of all reasons for drops only those with packets are shown', async () => {
       receivedPackets: 2,
       receivedBytes: 200,
       drops: { 'no peer': 4 },
+      offloads: { tso: true, uso: true, udpSegment: true, udpGro: true },
     });
   });
 });
