@@ -98,6 +98,13 @@ export function finished(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** A UDP datagram whose checksum comes out as zero, which is written as all ones (RFC 768). */
+export function udpThatSumsToZero(fields: PacketFields): Uint8Array {
+  const payload = new Uint8Array(64).fill(3, 0, 62);
+  payload.set(udpOf({ ...fields, payload }).subarray(26, 28), 62);
+  return udpOf({ ...fields, payload });
+}
+
 function pseudoHeader(packet: Uint8Array, length: number): Uint8Array {
   return Uint8Array.from([...packet.subarray(12, 20), 0, packet[9] ?? 0, length >> 8, length & 0xff]);
 }

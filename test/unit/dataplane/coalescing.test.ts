@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { MemoryHost } from '../../fakes/memory-host.js';
 import { MemoryNetwork } from '../../fakes/memory-network.js';
 import { DONT_FRAGMENT, forwarded, ICMP, icmpOf, packetOf } from '../../fakes/packets.js';
-import { type TcpFields, tcpOf, udpOf } from '../../fakes/segments.js';
+import { type TcpFields, tcpOf, udpOf, udpThatSumsToZero } from '../../fakes/segments.js';
 
 const THERE = { source: '10.1.40.2', destination: '10.1.63.2' };
 
@@ -137,13 +137,16 @@ for (const bad of [0, 1, 2]) {
 }
 
 test('leaves datagrams without a checksum without one', () => {
-  const packets = [0, 1].map((identification) => {
-    const packet = udpOf({ ...THERE, identification, payload: new Uint8Array(64) });
-    packet.fill(0, 26, 28);
-    return packet;
-  });
-  assert.deepEqual(received(...packets), packets.map(forwarded));
-  assert.equal(b.tun.writes, 2);
+  const make = [
+    (fields: TcpFields) => udpOf({ ...fields, payload: new Uint8Array(64) }),
+    // Without a checksum these look as if theirs were right.
+    udpThatSumsToZero,
+  ];
+  for (const one of make) {
+    const packets = [0, 1].map((identification) => one({ ...THERE, identification }).fill(0, 26, 28));
+    assert.deepEqual(received(...packets), packets.map(forwarded));
+  }
+  assert.equal(b.tun.writes, 4);
 });
 
 test('keeps apart what two hosts sent, and drops each by its own verdict', () => {

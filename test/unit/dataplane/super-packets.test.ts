@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { MemoryHost } from '../../fakes/memory-host.js';
 import { MemoryNetwork } from '../../fakes/memory-network.js';
 import { DONT_FRAGMENT, forwarded, readIcmp, readPacket } from '../../fakes/packets.js';
-import { cut, tcpOf, udpOf, unfinished } from '../../fakes/segments.js';
+import { cut, tcpOf, udpOf, udpThatSumsToZero, unfinished } from '../../fakes/segments.js';
 
 const THERE = { source: '10.1.40.2', destination: '10.1.63.2' };
 const FIN_PSH_ACK = 0x19;
@@ -92,6 +92,13 @@ test('completes the checksum of a packet that is sent whole', () => {
       assert.deepEqual(sent(unfinished(whole)), [forwarded(whole)]);
     }),
   );
+});
+
+test('writes a UDP checksum of zero as all ones, because zero means none', () => {
+  const whole = udpThatSumsToZero(THERE);
+  assert.deepEqual([...whole.subarray(26, 28)], [0xff, 0xff]);
+  const packets = sent(unfinished(whole), unfinished(whole, 100));
+  assert.deepEqual(packets, [forwarded(whole), forwarded(whole)]);
 });
 
 test('says FIN and PSH with the last packet, CWR with the first, as the reference does', () => {
