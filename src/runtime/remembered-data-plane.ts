@@ -5,7 +5,7 @@
 import type { Config } from '../model/config.js';
 import { equalJson } from '../model/equal-json.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
-import type { DataPlane, DataPlaneCounters, Files, Log } from '../ports.js';
+import type { DataPlane, DataPlaneCounters, Files, Log, Offloads } from '../ports.js';
 
 /** On tmpfs: after a boot there is no device to go on with. */
 export function recordPath({ instance }: Config): string {
@@ -85,6 +85,10 @@ export class RememberedDataPlane implements DataPlane {
 
   counters(): DataPlaneCounters {
     return this.#loop.counters();
+  }
+
+  offloads(): Offloads {
+    return this.#loop.offloads();
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

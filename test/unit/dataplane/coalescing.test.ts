@@ -136,6 +136,25 @@ for (const bad of [0, 1, 2]) {
   });
 }
 
+test('keeps apart fragments, and datagrams whose length is another than the packet says', () => {
+  const fragments = stream(2, { fragment: 0x2000 });
+  assert.deepEqual(received(...fragments), fragments.map(forwarded));
+  const long = [0, 1].map((identification) => {
+    const packet = udpOf({ ...THERE, identification, payload: new Uint8Array(64) });
+    const view = new DataView(packet.buffer);
+    view.setUint16(24, view.getUint16(24) - 1);
+    view.setUint16(26, view.getUint16(26) + 1); // the sum stays as it was
+    return packet;
+  });
+  assert.deepEqual(received(...long), long.map(forwarded));
+  assert.equal(b.tun.writes, 4);
+});
+
+test('writes more flows than the messages hold at a time', () => {
+  const packets = Array.from({ length: 600 }, (_, flow) => segment(0, { ports: [10_000 + flow, 80] }));
+  assert.deepEqual(received(...packets), packets.map(forwarded));
+});
+
 test('leaves datagrams without a checksum without one', () => {
   const make = [
     (fields: TcpFields) => udpOf({ ...fields, payload: new Uint8Array(64) }),

@@ -123,6 +123,12 @@ test('sends the packets of super-packets that follow each other in as few messag
   assert.deepEqual(a.counters.totals().sent, { packets: 135, bytes: 135 * 1472 });
 });
 
+test('cuts into more packets than the messages hold at a time', () => {
+  const whole = tcpOf({ ...THERE, payload: Uint8Array.from({ length: 5000 }, (_, index) => index * 7) });
+  assert.deepEqual(sent(unfinished(whole, 1)), cut(forwarded(whole), 40, 1));
+  assert.deepEqual(a.counters.totals().sent, { packets: 5000, bytes: 5000 * 41 });
+});
+
 test('sends one datagram a message to a socket that takes no more', () => {
   a.socket.mostDatagrams = 1;
   const whole = tcpOf({ ...THERE, payload: new Uint8Array(5000) });
