@@ -1,0 +1,104 @@
+/** The command line on a host of fakes, where every part that can refuse is told by the test to do so. */
+
+import { configErrorsText } from '../../../src/cli/config-errors.js';
+import { runCommandLine } from '../../../src/cli/program.js';
+import type { CommandContext } from '../../../src/cli/session.js';
+import { readConfig } from '../../../src/config/read-config.js';
+import type { ControlReply, ControlRequest } from '../../../src/ports.js';
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeHost } from '../../fakes/fake-host.js';
+
+export const CONFIG_PATH = '/etc/flannelette.yaml';
+export const CONFIG = `
+network: { cidr: 4.0.0.0/16, subnetLength: 24 }
+host: { subnet: 4.0.100.0/24 }
+store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
+`;
+
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CommandWorld {
+  readonly host = new FakeHost();
+  readonly clock = new FakeClock();
+  readonly stop = new AbortController();
+  /** What was taken and given back, in order: `lock flannel0`, `open`, `close`, `release`. */
+  readonly log: string[] = [];
+  /** What the daemon is asked, where one answers. */
+  readonly asked: ControlRequest[] = [];
+  /** The daemon's answer; none by default. */
+  answer: (request: ControlRequest) => Promise<ControlReply | undefined> = async () => undefined;
+  requirePrivileges: () => Promise<void> = async () => {};
+  beforeLock: () => void = () => {};
+  runDaemon: () => Promise<void> = async () => {};
+  environment: Record<string, string> = {};
+
+  constructor(config = CONFIG) {
+    this.host.files.edit(CONFIG_PATH, config);
+  }
+
+  /** Runs one command to its end, however long that takes on the virtual clock. */
+  async run(...argv: readonly string[]): Promise<Outcome> {
+    const outcome = { stdout: '', stderr: '' };
+    let exitCode: number | undefined;
+    void runCommandLine(this.#context(outcome), argv).then((code) => {
+      exitCode = code;
+    });
+    await settle();
+    while (exitCode === undefined) await this.clock.advance(50);
+    return { exitCode, ...outcome };
+  }
+
+  #context(outcome: { stdout: string; stderr: string }): CommandContext {
+    const { host, log } = this;
+    return {
+      version: '1.2.3',
+      out: (text) => {
+        outcome.stdout += text;
+      },
+      err: (text) => {
+        outcome.stderr += text;
+      },
+      signal: this.stop.signal,
+      clock: this.clock,
+      environment: this.environment,
+      control: {
+        serve: async () => {},
+        ask: async (_, request) => {
+          this.asked.push(request);
+          return this.answer(request);
+        },
+      },
+      absolutePath: (path) => (path.startsWith('/') ? path : `/etc/${path}`),
+      readConfig: async (path) => {
+        const text = (await host.files.read(path))?.content;
+        if (text === undefined) return { error: `Cannot read ${path}: there is no such file` };
+        const reading = readConfig(text, path);
+        return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+      },
+      readText: async (path) => (await host.files.read(path))?.content,
+      writeText: (path, content) => host.files.write(path, content, 0o644),
+      host: async () => ({
+        routes: async () => [],
+        openSession: (config) => {
+          log.push('open');
+          return { ...host.session(config), close: () => log.push('close') };
+        },
+        requirePrivileges: () => this.requirePrivileges(),
+        lock: (instance) => {
+          this.beforeLock();
+          log.push(`lock ${instance}`);
+          return { release: () => log.push('release') };
+        },
+        forget: async () => {},
+        runDaemon: (path) => {
+          log.push(`run ${path}`);
+          return this.runDaemon();
+        },
+      }),
+    };
+  }
+}
