@@ -10,6 +10,7 @@ import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { controlApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
+import { withDeadline } from './runtime/deadline.js';
 import { DockerCommand } from './runtime/docker-command.js';
 import { Inputs } from './runtime/inputs.js';
 import { Readiness } from './runtime/readiness.js';
@@ -34,6 +35,9 @@ import { lastingAbort, onHangUp, packageVersion, processEnvironment, processId }
 import { createStaticStore } from './sys/static-store.js';
 import { kernelSysctls } from './sys/sysctls.js';
 import { kernelTuns } from './sys/tun.js';
+
+/** How long a reload may take before it is called done all the same: the status says what is left. */
+const RELOAD_MS = 10_000;
 
 type ReadConfig = (path: string) => Promise<ConfigReading>;
 
@@ -166,11 +170,15 @@ async function runDaemonUntil(
     log,
   });
   daemon.onReport(dockerCommand.wake);
-  const reload = () => {
-    const notRead = (error: unknown) => log.error({ error: String(error) }, 'configuration not read');
-    readiness.reload(() => daemon.reload()).catch(notRead);
+  const reload = async () => {
+    const error = await daemon.reload();
+    if (error !== undefined) return;
+    await withDeadline(systemClock, RELOAD_MS, 'the reload', signal, (limited) =>
+      daemon.converge(() => {}, limited),
+    );
   };
-  onHangUp(reload, signal);
+  const notDone = (error: unknown) => log.error({ error: String(error) }, 'reload not finished');
+  onHangUp(() => void readiness.reload(reload).catch(notDone), signal);
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
   await controlSocket.serve(

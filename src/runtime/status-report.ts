@@ -64,13 +64,13 @@ export function statusLine({
   store,
 }: Pick<StatusSources, 'daemon' | 'inputs' | 'store'>): string {
   const network = networkStatus(inputs);
+  const { description, status, error: storeError } = storeStatus(store);
   const { error: configError } = daemon.config;
-  const state = storeStatus(store);
   return [
     daemon.isReady && network
       ? `ready: ${network.subnets.join(' ')} by ${network.backend}, MTU ${network.mtu}`
       : `not ready: ${notReadyReason(daemon, inputs)}`,
-    ...(daemon.isReady && state.status !== 'live' ? [`${state.description} is ${state.status}`] : []),
+    ...(status === 'live' ? [] : [`${description} is ${status}${storeError ? `: ${storeError}` : ''}`]),
     ...(configError === undefined ? [] : [`configuration kept: ${configError}`]),
   ].join('; ');
 }

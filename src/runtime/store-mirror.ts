@@ -160,10 +160,15 @@ export class StoreMirror implements StoreAccess {
 
   /** Returns whether it is another one than before. */
   #setStatus(status: MirrorState['status'], error?: Error): boolean {
-    const isOther = this.#status.status !== status;
-    const since = isOther ? this.#deps.clock.now() : this.#status.since;
-    this.#status = { status, since, ...(error && { error }) };
-    return isOther;
+    const before = this.#status;
+    const isOther = before.status !== status;
+    this.#status = {
+      status,
+      since: isOther ? this.#deps.clock.now() : before.since,
+      ...(error && { error }),
+    };
+    // The first failure of a store that was never read is news too: until then it was merely being asked.
+    return isOther || (error !== undefined && before.error === undefined);
   }
 
   #changed(hasContentChanged: boolean): void {

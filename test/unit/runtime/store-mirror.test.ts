@@ -52,8 +52,9 @@ async function mirroring(
 
 test('nothing is known until the store was read', async () => {
   await mirroring(
-    async ({ store, clock, mirror, subnets }) => {
+    async ({ store, clock, mirror, subnets, wakes }) => {
       assert.equal(mirror.state.status, 'connecting');
+      assert.equal(wakes(), 1, 'the first failure is told');
       assert.match(mirror.state.error?.message ?? '', /connection refused/);
       assert.equal(mirror.view(), undefined);
       store.comeBack();
