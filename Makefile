@@ -10,13 +10,15 @@ MAKEFLAGS += --no-print-directory
 # test/. apart from the target test.
 sources := $(shell find src/. test/. examples/. -type d -o -name '*.ts')
 
+PREFIX ?= /usr/local
+
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test demo golden clean root packages
+.PHONY: help build check test demo golden install uninstall deb pack clean root packages
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: dist/.built ## Compile to dist/
 
@@ -33,8 +35,22 @@ demo: root packages dist/.built ## Three hosts in one network, shown step by ste
 golden: dist/.built ## Rewrite the expected files of the golden tests: read the diff before you commit
 	files=$$(scripts/list-tests golden) && GOLDEN=write $(run-tests) $$files
 
+install: dist/.built ## Install below PREFIX, /usr/local unless given; DESTDIR goes before it: root
+	scripts/install-files install "$(DESTDIR)" "$(PREFIX)"
+	@[ -n "$(DESTDIR)" ] || echo 'Next: docs/install.md, "From source"'
+
+uninstall: ## Take away what install put there
+	scripts/install-files uninstall "$(DESTDIR)" "$(PREFIX)"
+
+deb: dist/.built ## Debian packages in out/, for this machine's architecture
+	scripts/build-debs out $(DEB_OPTIONS)
+
+pack: dist/.built ## An npm package in out/
+	mkdir -p out
+	npm pack --pack-destination out
+
 clean: ## Remove what was built
-	rm -rf dist .build
+	rm -rf dist .build out
 
 root:
 	@[ "$$(id --user)" -eq 0 ] || { echo 'This needs root: it makes network namespaces, TUN devices and firewall rules in them' >&2; exit 77; }
