@@ -9,6 +9,7 @@
  */
 import { Holder, startKeeper } from './holder.js';
 import { Host } from './host.js';
+import { Machine } from './machine.js';
 import type { LongProcess } from './process.js';
 
 export interface UnderlayOptions {
@@ -41,6 +42,18 @@ ip address add ${gateway} dev underlay`;
   /** Plugs in a new host; `address` is the one of its eth0, for example 10.8.65.66. */
   async addHost(name: string, address: string): Promise<Host> {
     const host = this.own(await Host.start(name));
+    await this.#plugIn(host, address);
+    return host;
+  }
+
+  /** The same with a machine that systemd booted. */
+  async addMachine(name: string, address: string): Promise<Machine> {
+    const machine = this.own(await Machine.boot(name));
+    await this.#plugIn(machine, address);
+    return machine;
+  }
+
+  async #plugIn(host: Holder, address: string): Promise<void> {
     const port = `port${++this.#ports}`;
     const [gateway, length] = this.#gateway.split('/');
     await this.script(`
@@ -50,7 +63,6 @@ ip link set ${port} master underlay up`);
 ip address add ${address}/${length} dev eth0
 ip link set eth0 up
 ip route add default via ${gateway}`);
-    return host;
   }
 }
 
