@@ -136,7 +136,7 @@ export const etcdSection = section({
     .describe("A file that holds the user's password; read anew when etcd refuses it."),
   tls: tlsSection
     .optional()
-    .describe('For https:// endpoints. All files are PEM, and read anew when they change.'),
+    .describe('For https:// endpoints. All files are PEM, and read anew after a failure.'),
   leaseTTL: durationSeconds('5s', '30d')
     .prefault('24h')
     .describe("How long this host's subnet stays its own after the last sign of life. flannel's is 24h."),
@@ -165,7 +165,9 @@ const store = section({
 const dataplane = section({
   workers: integer(1, 64)
     .default(1)
-    .describe('Threads that carry packets. A change between 1 and more makes the device anew.'),
+    .describe(
+      'More than 1 makes the device multi-queue, for which it is made anew. One thread serves it so far.',
+    ),
   sourceCheck: choice(['strict', 'peer', 'off'])
     .default('strict')
     .describe(

@@ -12,7 +12,7 @@ import {
   type Prefix,
   rangeOf,
 } from './address.js';
-import type { Lease, PublicIps, Subnets } from './lease.js';
+import { type Lease, NO_ETCD_LEASE, type PublicIps, type Subnets } from './lease.js';
 import { byAge, prefixesOf } from './lease-overlaps.js';
 import type { FamilyNetwork, NetworkConfig } from './network.js';
 import { subnetAt, subnetMisfit } from './network-rules.js';
@@ -38,7 +38,7 @@ export type SubnetPlan =
       readonly subnets: Subnets;
       /** In a dual-stack network the reason for the IPv4 part. */
       readonly why: 'own lease' | 'reservation' | 'pinned' | 'previous subnet' | 'allocated';
-      /** Leases of this host that it can no longer hold: to be deleted. */
+      /** Leases of this host that it can no longer hold. Nobody wants them and they are ours, so the plan deletes them. */
       readonly misfits: readonly { readonly lease: Lease; readonly reason: string }[];
     }
   | { readonly error: string };
@@ -67,7 +67,7 @@ export function plannedSubnets(input: AllocationInput): SubnetPlan {
   const fit = own.find(({ reason }) => reason === undefined);
   const misfits = own.flatMap(({ lease, reason }) => (reason === undefined ? [] : [{ lease, reason }]));
   if (fit !== undefined) {
-    const why = fit.lease.etcdLease === '0' ? 'reservation' : 'own lease';
+    const why = fit.lease.etcdLease === NO_ETCD_LEASE ? 'reservation' : 'own lease';
     return { subnets: fit.lease.subnets, why, misfits };
   }
 

@@ -58,7 +58,7 @@ export interface StaticStoreSection {
 }
 
 export interface DataplaneSection {
-  /** TUN queues and worker threads. More than 1 makes the TUN multi-queue. */
+  /** More than 1 makes the TUN multi-queue. One worker thread serves it so far. */
   readonly workers: number;
   /** Which inner packets are accepted from a peer; see dataplane/verdict.ts. */
   readonly sourceCheck: SourceCheck;

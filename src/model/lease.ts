@@ -31,6 +31,9 @@ export interface LeaseAttributes {
   readonly unknownFields?: { readonly [key: string]: JsonValue };
 }
 
+/** In place of an etcd lease's id: the key hangs on none and never expires, which makes it a reservation. */
+export const NO_ETCD_LEASE = '0';
+
 /** One lease as it stands in the store. */
 export interface Lease {
   readonly subnets: Subnets;
@@ -38,6 +41,6 @@ export interface Lease {
   /** Store revisions, increasing over the whole store. */
   readonly createRevision: bigint;
   readonly modRevision: bigint;
-  /** The etcd lease the key hangs on; `'0'` for a reservation, which never expires. */
+  /** The etcd lease the key hangs on, or NO_ETCD_LEASE. */
   readonly etcdLease: string;
 }

@@ -4,7 +4,7 @@
  */
 import type { Address, Prefix } from './address.js';
 import type { SourceCheck } from './config.js';
-import type { Desired, Observed } from './diff.js';
+import type { Desired } from './diff.js';
 import type { FoundDockerBridge } from './docker/bridge.js';
 import type { DockerSettings } from './docker/daemon-json.js';
 import type { DesiredDocker, DockerSetting } from './docker/desired-docker.js';
@@ -178,7 +178,6 @@ export const KINDS = [
 ] as const satisfies readonly KindName[];
 
 export type DesiredObjects = { readonly [K in KindName]: readonly Desired<StateOf[K]>[] };
-export type ObservedObjects = { readonly [K in KindName]: readonly Observed<StateOf[K]>[] };
 /** An action with the kind of its object. */
 export type PlannedAction = Action & { readonly kind: KindName };
 

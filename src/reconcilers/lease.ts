@@ -2,7 +2,7 @@
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
-import type { Lease, PublicIps } from '../model/lease.js';
+import { type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { StoreView } from '../model/store-view.js';
@@ -25,9 +25,6 @@ const kind: Kind<LeaseState> = {
 function textOf(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
-
-/** NO_LEASE as an etcd lease id: the key never expires, which makes it a reservation. */
-const RESERVED = '0';
 
 /** Ours are the leases that carry our public address, whoever wrote them: flannel's idea of identity. */
 export function leaseReconciler(
@@ -86,7 +83,7 @@ export function leaseReconciler(
     if (!(await access.store.compareAndDelete(key, inStore.modRevision, signal))) {
       throw new LostRaceError(`Cannot give ${key} back: somebody changed it`);
     }
-    if (inStore.etcdLease !== RESERVED) await access.store.revokeLease(inStore.etcdLease, signal);
+    if (inStore.etcdLease !== NO_ETCD_LEASE) await access.store.revokeLease(inStore.etcdLease, signal);
   }
 
   return {

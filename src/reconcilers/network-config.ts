@@ -2,6 +2,7 @@
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
 import { NETWORK_CONFIG_KEY } from '../model/keys.js';
+import { NO_ETCD_LEASE } from '../model/lease.js';
 import { networkDifferences } from '../model/network-rules.js';
 import type { NetworkConfigState } from '../model/objects.js';
 import type { StoreView } from '../model/store-view.js';
@@ -58,7 +59,10 @@ export function networkConfigReconciler(
       throw new LostRaceError('Cannot publish the network: it changed since that was planned');
     }
     const expected = before === undefined ? 0n : networkRevision;
-    const won = await access.store.compareAndPut({ key: CONFIG_KEY, value, expected, lease: '0' }, signal);
+    const won = await access.store.compareAndPut(
+      { key: CONFIG_KEY, value, expected, lease: NO_ETCD_LEASE },
+      signal,
+    );
     if (!won) throw new LostRaceError('Cannot publish the network: somebody wrote it first');
   }
 

@@ -1,5 +1,5 @@
 /** Keeps this host's etcd lease alive. Taking it, and taking it again when it was lost, is the lease reconciler's work. */
-import type { Lease } from '../model/lease.js';
+import { type Lease, NO_ETCD_LEASE } from '../model/lease.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
@@ -29,7 +29,6 @@ interface HeldLease {
   dueMs: number;
 }
 
-const RESERVED = '0';
 const BACK_OFF: BackOff = { firstMs: 1_000, mostMs: 60_000 };
 /** A wait that ends for nothing costs nothing. */
 const UNTIL_WOKEN_MS = 3_600_000;
@@ -78,7 +77,7 @@ export class LeaseKeeper {
   async #step(signal: AbortSignal): Promise<number> {
     const { ownLease, clock } = this.#deps;
     const etcdLease = ownLease()?.etcdLease;
-    if (etcdLease === undefined || etcdLease === RESERVED) {
+    if (etcdLease === undefined || etcdLease === NO_ETCD_LEASE) {
       this.#held = undefined;
       return UNTIL_WOKEN_MS;
     }

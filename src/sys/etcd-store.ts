@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Etcd3, IEvent, IKeyValue, IRangeResponse } from 'etcd3';
 import type { EtcdStoreSection } from '../model/config.js';
 import {
@@ -30,8 +31,19 @@ export interface EtcdStoreDependencies {
 
 /** Connects at the first call, not before. Files are read when it connects, and again after a failure. */
 export function createEtcdStore(section: EtcdStoreSection, dependencies: EtcdStoreDependencies = {}): Store {
-  const { readSecret = (path) => readFile(path), random = Math.random } = dependencies;
+  const { readSecret = readRegularFile, random = Math.random } = dependencies;
   return new EtcdStore(section, new Endpoints(section, readSecret, random()));
+}
+
+/** A FIFO would be waited for without end. */
+async function readRegularFile(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new Error(`Cannot read ${path}: it is no regular file`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Ten thousand leases take etcd a while. */
