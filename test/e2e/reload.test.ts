@@ -8,6 +8,8 @@ import { worldDifference, worldOf } from '../lab/host-world.js';
 import type { LongProcess } from '../lab/process.js';
 
 const FOLLOWED_MS = 30_000;
+/** Four times in a row sooner than the poll of ten seconds that is behind the watches. */
+const AT_ONCE_MS = 4_000;
 
 function config(network: string): string {
   return `network: { cidr: 4.0.0.0/16, ${network} }\nstore: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
@@ -38,7 +40,7 @@ test('a file that changes under a running daemon', { timeout: 120_000 }, async (
         return status;
       });
       assert.match(told.error ?? '', /there is no such file/);
-      await followed(member, 1401, told.error);
+      await followed(member, 1401, { configError: told.error });
       await host.writeFile(configPath, config('mtu: 1402'));
       await followed(member, 1402);
     });
@@ -62,12 +64,14 @@ ln -sfn mounted/flannelette.yaml ${configPath}`);
 
     await t.test('a mount over it, which no watch sees, and SIGHUP', async () => {
       await host.writeFile('/run/other.yaml', config('mtu: 1405'));
-      await host.script(`mount --bind /run/other.yaml ${configPath}`);
-      daemon.signal('SIGHUP');
-      await followed(member, 1405);
-      await host.script(`umount ${configPath}`);
-      daemon.signal('SIGHUP');
-      await followed(member, 1404);
+      for (let turn = 0; turn < 2; turn++) {
+        await host.script(`mount --bind /run/other.yaml ${configPath}`);
+        daemon.signal('SIGHUP');
+        await followed(member, 1405, { withinMs: AT_ONCE_MS });
+        await host.script(`umount ${configPath}`);
+        daemon.signal('SIGHUP');
+        await followed(member, 1404, { withinMs: AT_ONCE_MS });
+      }
     });
 
     await t.test('masquerading goes on and off, and Docker is told the inverse', async () => {
@@ -119,8 +123,12 @@ ln -sfn mounted/flannelette.yaml ${configPath}`);
 });
 
 /** The device and both files have this MTU, and the daemon is content. */
-async function followed({ host }: Member, mtu: number, configError?: string): Promise<void> {
-  await eventually(`mtu ${mtu} is in force`, FOLLOWED_MS, async () => {
+async function followed(
+  { host }: Member,
+  mtu: number,
+  { configError, withinMs = FOLLOWED_MS }: { configError?: string | undefined; withinMs?: number } = {},
+): Promise<void> {
+  await eventually(`mtu ${mtu} is in force`, withinMs, async () => {
     assert.match(await host.output(['ip', 'link', 'show', 'flannel0']), new RegExp(` mtu ${mtu} `));
     assert.match(await host.readFile('/run/flannel/subnet.env'), new RegExp(`^FLANNEL_MTU=${mtu}$`, 'm'));
     assert.match(await host.readFile('/run/flannel/docker'), new RegExp(`--mtu=${mtu}`));
