@@ -179,10 +179,7 @@ function ownSubnets(
   return { subnets: planned.subnets, reason: planned.why };
 }
 
-/**
- * This host's leases that were set aside for the sake of no other host: those outside the store's network, which it
- * may go on with where the file names another one, and those that only an older one of its own overlaps.
- */
+/** This host's leases that were set aside for the sake of no other host: only an older one of its own overlaps them. */
 function ownLeasesSetAside({ leases, quarantined }: StoreView, own: PublicIps): readonly Lease[] {
   const held = peerLeases(leases, own).flatMap(({ subnets }) => prefixesOf(subnets));
   const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));

@@ -6,10 +6,11 @@ import { reconcilersOf } from '../../src/assembly.js';
 import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
 import type { Log, Random, Store } from '../../src/ports.js';
+import type { ConfigReading } from '../../src/runtime/config-source.js';
 import { Inputs } from '../../src/runtime/inputs.js';
 import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
-import { type CommandResult, hastyClock, runFlannelette } from '../worlds/command-line.js';
+import { type CommandResult, configReading, hastyClock, runFlannelette } from '../worlds/command-line.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
 import { type FakeKernel, fakeHost } from './fake-kernel.js';
@@ -27,6 +28,7 @@ export class FakeHost {
   /** etcd; a configuration with a static store does not ask it. */
   readonly store = new FakeStore();
   readonly clock = hastyClock();
+  #read: { readonly text: string; readonly reading: ConfigReading } | undefined;
 
   /** By default a host with `eth0` and a default route. */
   constructor(kernel = fakeHost({ address: '10.8.65.66/16', gateway: '10.8.0.1' })) {
@@ -57,10 +59,22 @@ export class FakeHost {
   flannelette(...argv: readonly string[]): Promise<CommandResult> {
     const host = {
       clock: this.clock,
-      readText: async (path: string) => (await this.files.read(path))?.content ?? '',
+      readText: (path: string) => this.#readText(path),
+      readConfig: (path: string) => this.#readConfig(path),
       openSession: (config: Config) => this.session(config),
     };
     return runFlannelette(host, argv);
+  }
+
+  async #readText(path: string): Promise<string> {
+    return (await this.files.read(path))?.content ?? '';
+  }
+
+  /** Once for each text: the worlds of a test come by the thousand. */
+  async #readConfig(path: string): Promise<ConfigReading> {
+    const text = await this.#readText(path);
+    if (this.#read?.text !== text) this.#read = { text, reading: configReading(text, path) };
+    return this.#read.reading;
   }
 
   /** Everything there is, but the local routing table, as sorted lines. */

@@ -2,9 +2,10 @@
 import { configErrorsText } from '../../src/cli/config-errors.js';
 import { runCommandLine } from '../../src/cli/program.js';
 import type { CommandContext, Session } from '../../src/cli/session.js';
-import { readConfig } from '../../src/config/read-config.js';
+import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import type { Clock } from '../../src/ports.js';
+import type { ConfigReading } from '../../src/runtime/config-source.js';
 
 export interface CommandResult {
   readonly exitCode: number;
@@ -16,12 +17,13 @@ export interface CommandHost {
   readonly clock: Clock;
   /** Empty when there is no such file. */
   readText(path: string): Promise<string>;
+  readConfig(path: string): Promise<ConfigReading>;
   openSession(config: Config): Session;
 }
 
 /** Runs one command to its end, with every privilege and without a daemon. */
 export async function runFlannelette(host: CommandHost, argv: readonly string[]): Promise<CommandResult> {
-  const { clock, readText, openSession } = host;
+  const { clock, readText, readConfig, openSession } = host;
   let [stdout, stderr] = ['', ''];
   const context: CommandContext = {
     version: '0.0.0',
@@ -36,11 +38,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     control: { serve: async () => {}, ask: async () => undefined },
     environment: {},
     absolutePath: (path) => path,
-    async readConfig(path) {
-      const text = await readText(path);
-      const reading = readConfig(text, path);
-      return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
-    },
+    readConfig,
     readText,
     writeText: () => Promise.reject(new Error('Cannot write: no command of these tests does')),
     host: async () => ({
@@ -54,6 +52,12 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
   };
   const exitCode = await runCommandLine(context, argv);
   return { exitCode, stdout, stderr };
+}
+
+/** As the program reads a file; `path` is only named. */
+export function configReading(text: string, path: string): ConfigReading {
+  const reading = readConfigText(text, path);
+  return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
 }
 
 /** For hosts on which nobody waits: a sleep is over at once, and its time has passed. */

@@ -1,0 +1,72 @@
+/** A thousand random hosts: on each, apply does exactly what diff announced, and no foreign object is touched. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { KINDS } from '../../src/model/objects.js';
+import { CONFIG_PATH, FakeHost } from '../fakes/fake-host.js';
+import { choices } from '../worlds/choices.js';
+import { putOnFakes } from '../worlds/on-fakes.js';
+import { type Bench, type Course, checkWorld } from '../worlds/properties.js';
+import { randomWorld } from '../worlds/random.js';
+
+const WORLDS = 1_000;
+const SEED = 20_261_122;
+const SITE = { root: '', endpoint: 'http://10.8.64.10:2379', prefix: '/coreos.com/network' };
+
+function benchOf(host: FakeHost): Bench {
+  return {
+    flannelette: (...argv) => host.flannelette(...argv, '-f', CONFIG_PATH),
+    lines: () => host.lines(),
+    async writesDuring(body) {
+      const before = host.writes;
+      await body();
+      return host.writes === before ? [] : [`${host.writes - before} writes`];
+    },
+    watchApply: (_announced, body) => body(),
+  };
+}
+
+test('apply does what diff announced, once, and touches nothing foreign; destroy leaves nothing of ours', async () => {
+  const courses: Course[] = [];
+  await fc.assert(
+    fc.asyncProperty(choices, async (chosen) => {
+      const { config, world, marks } = randomWorld(chosen, SITE);
+      const host = new FakeHost();
+      await putOnFakes(host, world);
+      host.files.edit(CONFIG_PATH, config);
+      courses.push(await checkWorld(benchOf(host), marks));
+    }),
+    { numRuns: WORLDS, seed: SEED, includeErrorInReport: true },
+  );
+  assertVariety(courses);
+});
+
+/** A generator of dull worlds would prove nothing: each sort must come often, and every action at all. */
+function assertVariety(courses: readonly Course[]): void {
+  const least = { undecided: 0.04, 'in sync': 0.02, converged: 0.4, conflict: 0.25 };
+  for (const [verdict, share] of Object.entries(least)) {
+    const found = courses.filter((course) => course.verdict === verdict).length / courses.length;
+    assert.ok(found >= share, `only ${found} of the worlds are ${verdict}`);
+  }
+  const all = courses.flatMap(({ announced }) => announced);
+  assert.ok(all.filter(({ kind, interrupts }) => kind === 'link' && interrupts).length >= 50);
+  const seen = new Set(all.map(({ kind, verb }) => `${verb} ${kind}`));
+  const possible = KINDS.flatMap((kind) => ['create', 'update', 'delete'].map((verb) => `${verb} ${kind}`));
+  assert.deepEqual(
+    possible.filter((what) => !seen.has(what)),
+    IMPOSSIBLE,
+  );
+}
+
+const IMPOSSIBLE: readonly string[] = [
+  'delete network-config', // It belongs to all hosts.
+  'create sysctl', // Every kernel has them,
+  'delete sysctl', // and nobody owns them.
+  'update address', // What it is, is its key.
+  // A command runs no packet loop.
+  ...['create', 'update', 'delete'].map((verb) => `${verb} forwarder`),
+  ...['create', 'update', 'delete'].map((verb) => `${verb} peer`),
+  'delete forward', // It is wanted on every host.
+  // Docker makes its bridge itself.
+  ...['create', 'update', 'delete'].map((verb) => `${verb} docker-bridge`),
+];
