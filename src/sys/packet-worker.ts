@@ -46,6 +46,7 @@ export class PacketWorker {
   readonly #stopNow = () => this.#signalStop();
   #lastId = 0;
   #isOver = false;
+  #hasSpoken = false;
   #failure: Error | undefined;
 
   constructor(countersMemory: SharedArrayBuffer, events: PacketWorkerEvents) {
@@ -83,7 +84,7 @@ export class PacketWorker {
     });
     this.#worker.postMessage({ ...request, id });
     this.#wake();
-    const timer = setTimeout(() => this.#giveUp(), ANSWER_MS);
+    const timer = setTimeout(() => this.#giveUp(id), ANSWER_MS);
     try {
       await orAborted(answered, signal);
     } finally {
@@ -94,7 +95,7 @@ export class PacketWorker {
   /** Resolves when the thread is gone. May be called again. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#signalStop();
-    const timer = setTimeout(() => void this.#worker.terminate(), STOP_MS);
+    const timer = setTimeout(() => this.#terminate(), STOP_MS);
     try {
       await orAborted(this.#ended, signal);
     } finally {
@@ -112,15 +113,21 @@ export class PacketWorker {
     if (!this.#isOver) writeSync(this.#eventFd, ONE);
   }
 
-  #giveUp(): void {
-    this.#failure ??= new SystemError(
-      `Cannot reach the packet loop: no answer in ${ANSWER_MS} ms`,
-      'ETIMEDOUT',
-    );
-    void this.#worker.terminate();
+  #giveUp(id: number): void {
+    const late = new SystemError(`Cannot reach the packet loop: no answer in ${ANSWER_MS} ms`, 'ETIMEDOUT');
+    if (this.#hasSpoken) this.#failure ??= late;
+    // The request stays in the book: a loop that is only slow to start obeys it yet.
+    else this.#pending.get(id)?.reject(late);
+    this.#terminate();
+  }
+
+  /** A thread that is still loading is left to it: ended in the middle of that, native code aborts the whole process. */
+  #terminate(): void {
+    if (this.#hasSpoken) void this.#worker.terminate();
   }
 
   #onReport(report: Report): void {
+    this.#hasSpoken = true;
     if (report.kind === 'lost') {
       this.#events.lost(report);
       return;
