@@ -26,12 +26,14 @@ test('every YAML file of the examples can be read', () => {
   for (const path of paths) assert.doesNotThrow(() => load(text(path)), path);
 });
 
-test("the README's configuration is valid", () => {
-  const readme = readFileSync(join(repositoryRoot(), 'README.md'), 'utf8');
-  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)];
-  assert.ok(blocks.length > 0);
-  for (const [, block = ''] of blocks) valid('README.md', block);
-});
+for (const page of ['README.md', 'docs/docker.md']) {
+  test(`the configurations in ${page} are valid`, () => {
+    const written = readFileSync(join(repositoryRoot(), page), 'utf8');
+    const blocks = [...written.matchAll(/```yaml\n([\s\S]*?)```/g)];
+    assert.ok(blocks.length > 0);
+    for (const [, block = ''] of blocks) valid(page, block);
+  });
+}
 
 test('the fleet in Git shares one network, published by one host', () => {
   const configs = PATHS.filter((path) => path.startsWith('gitops/hosts/') && path.endsWith('.yaml')).map(
