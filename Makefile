@@ -12,10 +12,10 @@ sources := $(shell find src/. test/. examples/. -type d -o -name '*.ts')
 
 PREFIX ?= /usr/local
 
-# One invocation for all files, so that the summary at the end covers all of them.
 # Test files at a time. Some of them measure: where the cores are few, one at a time is the fairer judge.
 JOBS ?= 2
 
+# One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
 .PHONY: help build check test demo golden install uninstall deb pack clean root packages
