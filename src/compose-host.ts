@@ -3,7 +3,6 @@ import { reconcilersOf } from './assembly.js';
 import { socketPath } from './cli/config-argument.js';
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { HostAccess, Session } from './cli/session.js';
-import { tryParseAddress } from './model/address.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
@@ -79,12 +78,6 @@ function openStore(section: Config['store']): Store {
   return section.type === 'etcd' ? createEtcdStore(section) : createStaticStore(section);
 }
 
-/** For `auto` on a host without a default route: the store's address, where the file gives it as one. */
-function storeAddress({ store }: Config): ReturnType<typeof tryParseAddress> {
-  const [first] = store.type === 'etcd' ? store.endpoints : [];
-  return first === undefined ? undefined : tryParseAddress(new URL(first).hostname.replace(/^\[|\]$/g, ''));
-}
-
 function openSession(config: Config): Session {
   const host = hostPorts();
   const store = openStore(config.store);
@@ -93,7 +86,6 @@ function openSession(config: Config): Session {
     ...host,
     config,
     storeView: () => access.view(),
-    storeAddress: storeAddress(config),
     log: silentLog,
     forwards: false,
   });
@@ -138,7 +130,6 @@ async function runDaemonUntil(
     ...host,
     config,
     storeView: () => store.view(),
-    storeAddress: storeAddress(config),
     log,
     forwards: true,
   });

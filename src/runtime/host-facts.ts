@@ -1,6 +1,6 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
-import { type Address, lengthOf } from '../model/address.js';
-import type { Config, InterfaceSelector } from '../model/config.js';
+import { type Address, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
+import type { Config } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
 import type { ExternalInterface, HostFacts } from '../model/host.js';
@@ -12,7 +12,6 @@ export async function hostFacts(
   config: Config,
   netlink: Netlink,
   files: Files,
-  storeAddress: Address | undefined,
   inUse?: ExternalInterface,
 ): Promise<HostFacts> {
   const selector = config.host.interface;
@@ -27,9 +26,9 @@ export async function hostFacts(
     addresses,
     defaultRoutes: routes.filter(
       ({ destination, type }) =>
-        lengthOf(destination) === 0 && type === 'unicast' && !destination.includes(':'),
+        lengthOf(destination) === 0 && type === 'unicast' && familyOf(destination) === 'ipv4',
     ),
-    reach: await reach(selector, netlink, storeAddress),
+    reach: await reach(config, netlink),
   };
   const external = externalInterface(selector, candidates, inUse);
   const ipv4 = config.host.publicIp ?? external.ipv4;
@@ -41,14 +40,20 @@ export async function hostFacts(
   };
 }
 
-async function reach(selector: InterfaceSelector, netlink: Netlink, storeAddress: Address | undefined) {
+async function reach({ host: { interface: selector }, store }: Config, netlink: Netlink) {
   const target =
     selector.by === 'can-reach'
       ? selector.address
       : selector.by === 'default-route'
-        ? storeAddress
+        ? storeAddress(store)
         : undefined;
   if (target === undefined) return undefined;
   const route = await netlink.routeTo(target);
   return route && { target, link: route.link };
+}
+
+/** For a host without a default route: where the store is, when the file gives that as an address. */
+function storeAddress(store: Config['store']): Address | undefined {
+  const [first] = store.type === 'etcd' ? store.endpoints : [];
+  return first === undefined ? undefined : tryParseAddress(new URL(first).hostname.replace(/^\[|\]$/g, ''));
 }

@@ -1,5 +1,4 @@
 /** What the desired state is computed from: the file, the store, the host. Wakes its subscribers when one of them changed. */
-import type { Address } from '../model/address.js';
 import type { Config } from '../model/config.js';
 import { type DesiredState, desiredState, type Undecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
@@ -14,8 +13,6 @@ import { Wake } from './wake.js';
 export interface InputsDependencies {
   readonly config: Config;
   readonly storeView: () => StoreView | undefined;
-  /** Where the store is, for a host without a default route. */
-  readonly storeAddress: Address | undefined;
   readonly netlink: Netlink;
   readonly files: Files;
   readonly clock: Clock;
@@ -82,18 +79,14 @@ export class Inputs {
 
   /** Looks at the host once. Never rejects: what is wrong becomes part of the state. */
   async observeHost(): Promise<void> {
-    const { netlink, files, storeAddress } = this.#deps;
+    const { netlink, files } = this.#deps;
     const config = this.#config;
-    let host: HostFacts | Error;
-    try {
-      host = this.#settled(await hostFacts(config, netlink, files, storeAddress, this.#chosen?.external));
-      this.#failures = 0;
-    } catch (thrown) {
-      host = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#failures++;
-    }
+    const answer = await hostFacts(config, netlink, files, this.#chosen?.external).catch(asError);
     // Asked before the file changed: whoever changed it has asked anew.
-    if (!asksTheSame(config, this.#config) || isSame(host, this.#host)) return;
+    if (!asksTheSame(config, this.#config)) return;
+    const host = answer instanceof Error ? answer : this.#settled(answer);
+    this.#failures = host instanceof Error ? this.#failures + 1 : 0;
+    if (isSame(host, this.#host)) return;
     this.#tell(host);
     this.#host = host;
     this.changed();
@@ -103,14 +96,14 @@ export class Inputs {
    * Another public address is another identity: another lease, another row at every other host. So one that went away
    * is waited for; only when it stays away is the next one taken.
    */
-  #settled(host: HostFacts): HostFacts {
+  #settled(host: HostFacts): HostFacts | InterfaceError {
     const { clock } = this.#deps;
     const chosen = this.#chosen;
     if (chosen !== undefined && !equalJson(chosen.publicIps, host.publicIps)) {
       this.#awaySinceMs ??= clock.boottimeMs();
       if (clock.boottimeMs() - this.#awaySinceMs < IDENTITY_GRACE_MS) {
         const { name, ipv4, ipv6 } = chosen.external;
-        throw new InterfaceError(
+        return new InterfaceError(
           `Cannot use interface "${name}": its address ${ipv4 ?? ipv6} is gone; another is taken after ${IDENTITY_GRACE_MS / 1000} s`,
         );
       }
@@ -148,7 +141,15 @@ export class Inputs {
 
 /** Whether the host is asked the same with both. */
 function asksTheSame(left: Config, right: Config): boolean {
-  return equalJson(left.host, right.host) && left.files.subnetEnv === right.files.subnetEnv;
+  return (
+    equalJson(left.host, right.host) &&
+    equalJson(left.store, right.store) &&
+    left.files.subnetEnv === right.files.subnetEnv
+  );
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function isSame(left: HostFacts | Error, right: HostFacts | Error | undefined): boolean {

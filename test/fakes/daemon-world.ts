@@ -66,7 +66,6 @@ export class DaemonWorld {
       ...common,
       config,
       storeView: () => this.follower.view(),
-      storeAddress: undefined,
       netlink: kernel.netlink,
       files,
       forwards: true,

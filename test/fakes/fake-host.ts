@@ -43,7 +43,6 @@ export class FakeHost {
     const inputs = new Inputs({
       config,
       storeView: () => access.view(),
-      storeAddress: undefined,
       netlink: kernel.netlink,
       files,
       clock: this.clock,

@@ -8,11 +8,11 @@ import { hostFacts } from '../../../src/runtime/host-facts.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
 
-function config(host: string): Config {
+function config(host: string, endpoint: string): Config {
   const text = `
 network: { cidr: 4.0.0.0/16, subnetLength: 24 }
 host: ${host}
-store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
+store: { etcd: { endpoints: ["${endpoint}"] } }
 `;
   const reading = readConfig(text, 'flannelette.yaml');
   if ('errors' in reading) throw new Error(JSON.stringify(reading.errors));
@@ -31,9 +31,13 @@ function twoInterfaces(): FakeKernel {
 }
 
 /** What is found on `kernel`, by default with `auto` and no earlier subnet.env. */
-function facts({ host = '{}', kernel = twoInterfaces(), files = new FakeFiles(), store = '' } = {}) {
-  const storeAddress = store === '' ? undefined : parseAddress(store);
-  return hostFacts(config(host), kernel.netlink, files, storeAddress);
+function facts({
+  host = '{}',
+  kernel = twoInterfaces(),
+  files = new FakeFiles(),
+  store = 'http://198.51.100.1:2379',
+} = {}) {
+  return hostFacts(config(host, store), kernel.netlink, files);
 }
 
 test('the interface of the default route is chosen, with its address and MTU', async () => {
@@ -62,19 +66,22 @@ test('a pinned public address stands for that of the interface', async () => {
   assert.deepEqual(publicIps, { ipv4: '203.0.113.9' });
 });
 
-test('without a default route the interface towards the store is taken', async () => {
-  const kernel = twoInterfaces();
-  kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
-  const { external } = await facts({ kernel, store: '192.168.7.9' });
-  assert.equal(external.name, 'eth1');
-});
+for (const store of ['http://192.168.7.9:2379', 'https://192.168.7.9:2379']) {
+  test(`without a default route the interface towards the store is taken: ${store}`, async () => {
+    const kernel = twoInterfaces();
+    kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+    const { external } = await facts({ kernel, store });
+    assert.equal(external.name, 'eth1');
+  });
+}
 
-test('neither a default route nor a way to the store: no interface, and why', async () => {
-  const kernel = twoInterfaces();
-  kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
-  await assert.rejects(facts({ kernel }), { name: 'InterfaceError' });
-  await assert.rejects(facts({ kernel, store: '198.51.100.1' }), { name: 'InterfaceError' });
-});
+for (const store of ['http://198.51.100.1:2379', 'http://[2001:db8::1]:2379', 'http://etcd.example:2379']) {
+  test(`neither a default route nor a way to the store: no interface, and why: ${store}`, async () => {
+    const kernel = twoInterfaces();
+    kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+    await assert.rejects(facts({ kernel, store }), { name: 'InterfaceError' });
+  });
+}
 
 test('a default route of another table or type does not count', async () => {
   const kernel = twoInterfaces();

@@ -42,7 +42,6 @@ class InputsWorld {
     this.inputs = new Inputs({
       config: config(),
       storeView: () => this.view,
-      storeAddress: undefined,
       netlink: kernel.netlink,
       files,
       clock,
@@ -264,6 +263,26 @@ test('an interface chosen by other rules is not planned with', async () => {
   });
 });
 
+test('another store may be reached over another interface', async () => {
+  await watching(async (world) => {
+    world.loseDefaultRoute();
+    await world.clock.advance(100);
+    const { store, ...rest } = config();
+    assert.equal(store.type, 'etcd');
+    const endpoints = ['http://192.168.7.9:2379'];
+    world.kernel.addLink({ name: 'eth1' });
+    world.kernel.foreign(
+      { op: 'set-link', name: 'eth1', up: true },
+      { op: 'add-address', link: 'eth1', address: parseAddress('192.168.7.2'), length: 24 },
+    );
+    await world.clock.advance(20_000);
+    assert.match(world.publicIp() ?? '', /no default route/i);
+    world.inputs.setConfig({ ...rest, store: { ...store, endpoints } });
+    await world.clock.advance(200);
+    assert.equal(world.publicIp(), '192.168.7.2');
+  });
+});
+
 test('nor is one that was being chosen when the rules changed', async () => {
   const world = new InputsWorld();
   const { links } = world.kernel.netlink;
@@ -279,6 +298,9 @@ test('nor is one that was being chosen when the rules changed', async () => {
   answer();
   await looking;
   assert.equal(world.publicIp(), 'the interfaces have not been read yet');
+  world.kernel.netlink.links = links;
+  await world.inputs.observeHost();
+  assert.equal(world.publicIp(), '192.0.2.1', 'at once: no address is waited for that was never in use');
 });
 
 test('whether the host forwards is part of what is wanted', async () => {

@@ -253,7 +253,6 @@ test('a subnet that another host takes at the last moment is given up, and anoth
   const inputs = new Inputs({
     config: reading.config,
     storeView: () => access.view(),
-    storeAddress: undefined,
     netlink: kernel.netlink,
     files,
     clock,
