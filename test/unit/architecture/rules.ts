@@ -99,13 +99,6 @@ const LAYERS: readonly Layer[] = [
       "sys implements ports, the packet loop's own among them; it decides nothing, so it needs nobody who decides",
   },
   {
-    name: 'assembly',
-    files: /^src\/assembly\.ts$/,
-    imports: /^src\/(model|wire|reconcilers|runtime)\/|^src\/ports\.ts$/,
-    because:
-      'it knows every reconciler and no implementation of a port, so that fakes can stand under all of them',
-  },
-  {
     name: 'compose',
     files: /^src\/compose(-host)?\.ts$/,
     imports: /^src\/(?!main\.ts)/,
