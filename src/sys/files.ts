@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import {
   chmod,
   type FileHandle,
+  lchown,
   lstat,
   mkdir,
   open,
@@ -107,14 +108,32 @@ async function makeDirectories(directory: string): Promise<void> {
     throw new SystemError(`Cannot write into ${directory}: not a directory (ENOTDIR)`, 'ENOTDIR');
   });
   if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+  const owner = await ownerIn(dirname(first));
+  for (let made = directory; made.length >= first.length; made = dirname(made)) {
+    await chmod(made, 0o755);
+    if (owner !== undefined) await lchown(made, owner.uid, owner.gid).catch(stayRoots);
+  }
+}
+
+/** Root without CAP_CHOWN, as in some containers, keeps what it makes. */
+function stayRoots(): void {}
+
+/** Whom something new in `directory` is given to: what root writes where an ordinary daemon is at home stays that one's. */
+async function ownerIn(
+  directory: string,
+): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+  if (process.geteuid?.() !== 0) return undefined;
+  const { uid, gid } = await stat(directory);
+  return uid === 0 ? undefined : { uid, gid };
 }
 
 async function replace(path: string, content: string, mode: number): Promise<void> {
   const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`);
+  const owner = await ownerIn(dirname(path));
   try {
     await withFile(open(temporary, 'wx', 0o600), async (file) => {
       await file.writeFile(content);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid).catch(stayRoots);
       // After the content: what is meant for few is never readable by more. The umask has no say in it.
       await file.chmod(mode);
       // Without it a crash may leave the new name with no content.
