@@ -1,10 +1,10 @@
 /** The Debian packages: what is in them, and their life on a machine from the first installation to the purge. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ARTICLE_CONFIG, ETCD_URL } from '../lab/cluster.js';
+import { ETCD_URL } from '../lab/cluster.js';
 import { startEtcdOn } from '../lab/etcd-host.js';
 import { CONFIG_PATH } from '../lab/installed-machine.js';
 import type { Machine } from '../lab/machine.js';
@@ -17,6 +17,7 @@ const TEST_MS = 240_000;
 const BUILD_MS = 120_000;
 /** On the machine. */
 const PACKAGES = '/root/packages';
+const DROP_IN = '/etc/systemd/system/docker.service.d/flannelette.conf';
 
 test('the Debian packages', { timeout: TEST_MS }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'flannelette-debs-'));
@@ -90,13 +91,21 @@ test('the Debian packages', { timeout: TEST_MS }, async (t) => {
         );
       });
 
-      await t.test('started it becomes ready', async () => {
-        await machine.writeFile(CONFIG_PATH, ARTICLE_CONFIG);
-        await machine.systemctl('start', UNIT);
-        assert.match(await machine.property(UNIT, 'StatusText'), /^ready: /);
-        const { code, stderr } = await machine.run(['flannelette', 'diff', '-f', CONFIG_PATH]);
-        assert.equal(code, 0, stderr);
-      });
+      // The steps of the manual, in its own words.
+      for (const [section, want] of [
+        ['2. Configure', 0],
+        ['3. Look first', 1],
+        ['4. Start', 0],
+        ['5. Verify', 0],
+        ['6. Docker', 0],
+      ] as const) {
+        await t.test(`the manual's "${section}" does what it says`, async () => {
+          const { code, stdout, stderr } = await machine.run(['sh', '-uc', await commandsOf(section)], {
+            timeoutMs: 60_000,
+          });
+          assert.equal(code, want, `${stdout}${stderr}`);
+        });
+      }
 
       await t.test(
         'an upgrade puts a new daemon in the place of the old one, and leaves the network up',
@@ -138,7 +147,7 @@ dpkg-deb -Zzstd -z1 --root-owner-group --build new next.deb >/dev/null`);
 
       await t.test("purged it leaves what the administrator wrote, and its user's name", async () => {
         await mustDpkg(machine, '--purge', 'flannelette', 'flannelette-node');
-        assert.deepEqual(await leftOver(), ['/etc/flannelette', CONFIG_PATH]);
+        assert.deepEqual(await leftOver(), ['/etc/flannelette', CONFIG_PATH, DROP_IN]);
       });
     });
   } finally {
@@ -157,6 +166,15 @@ async function mustDpkg(machine: Machine, ...args: readonly string[]): Promise<v
   // Its scripts go on after what systemd refuses, which then shows here. The directory has the administrator's file.
   const said = `${stdout}${stderr}`.replace(/^dpkg: warning: .* '\/etc\/flannelette' not empty.*\n/m, '');
   assert.doesNotMatch(said, /fail|error|warning|cannot|not running/i);
+}
+
+/** The first commands of a section of docs/install.md. */
+async function commandsOf(section: string): Promise<string> {
+  const manual = await readFile(join(repositoryRoot(), 'docs/install.md'), 'utf8');
+  const [, text = ''] = manual.split(`\n## ${section}\n`);
+  const [, commands] = /^```sh\n([\s\S]*?)^```$/m.exec(text.split('\n## ')[0] ?? '') ?? [];
+  if (commands === undefined) throw new Error(`docs/install.md has no commands in section "${section}"`);
+  return commands;
 }
 
 function flannel0(machine: Machine): Promise<string> {

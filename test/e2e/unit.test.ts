@@ -202,6 +202,27 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
       assert.equal(await machine.property(UNIT, 'Result'), 'success', await machine.journal());
       assert.equal(await whatStays(machine), before);
     });
+
+    await t.test('what root applies meanwhile is no obstacle to it', async () => {
+      await machine.writeFile(
+        CONFIG_PATH,
+        ARTICLE_CONFIG.replace('cidr:', 'publish: always\n  mtu: 1300\n  cidr:'),
+      );
+      await machine.output(['flannelette', 'destroy', '-f', CONFIG_PATH], { timeoutMs: READY_MS });
+      await machine.output(['flannelette', 'apply', '-f', CONFIG_PATH], { timeoutMs: READY_MS });
+      await machine.systemctl('start', UNIT);
+      assert.match(await machine.property(UNIT, 'StatusText'), /^ready: .*, MTU 1300$/);
+      const foreign = [
+        'find',
+        '/run/flannel',
+        '/run/flannelette',
+        '/var/lib/flannelette',
+        '!',
+        '-user',
+        'flannelette',
+      ];
+      assert.equal(await machine.output(foreign), '');
+    });
   });
 });
 

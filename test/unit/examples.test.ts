@@ -1,6 +1,6 @@
 /** The examples cannot rot: what they write onto a host is valid, and every command line in them exists. See config-examples.test.ts too. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { load } from 'js-yaml';
@@ -15,9 +15,13 @@ const PATHS = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).sort(
 
 interface UserData {
   readonly write_files: readonly { readonly path: string; readonly content: string }[];
+  readonly runcmd: readonly (readonly string[])[];
 }
 type Play = {
-  readonly tasks: readonly Record<string, { readonly dest: string; readonly content?: string }>[];
+  readonly tasks: readonly Record<
+    string,
+    { readonly src?: string; readonly dest: string; readonly content?: string }
+  >[];
 }[];
 
 test('every YAML file of the examples can be read', () => {
@@ -48,26 +52,32 @@ test('the fleet in Git shares one network, published by one host', () => {
   assert.equal(new Set(configs.map(({ store }) => JSON.stringify(store))).size, 1);
 });
 
-test('what cloud-init writes is valid, and its units are those of the systemd example', () => {
-  const { write_files: files } = load(text('provisioning/cloud-init/user-data.yaml')) as UserData;
-  const content = (end: string): string => files.find(({ path }) => path.endsWith(end))?.content ?? '';
-  valid('user-data.yaml', content('/flannelette.yaml'));
-  assert.equal(content('/flannelette.service'), text('provisioning/systemd/flannelette.service'));
-  assert.equal(content('.service.d/flannelette.conf'), text('provisioning/systemd/docker.conf'));
-});
-
-test('what Ansible writes is valid, and its unit is that of the systemd example', () => {
+test('what cloud-init and Ansible do with units is what is shipped', () => {
+  const { write_files: files, runcmd } = load(text('provisioning/cloud-init/user-data.yaml')) as UserData;
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ['/etc/flannelette/flannelette.yaml'],
+  );
+  valid('user-data.yaml', files[0]?.content ?? '');
   const plays = load(text('provisioning/ansible/playbook.yaml')) as Play;
   const copies = plays.flatMap(({ tasks }) => tasks.flatMap((task) => task['ansible.builtin.copy'] ?? []));
-  const [configuration, unit] = copies;
-  valid('playbook.yaml', configuration?.content ?? '');
-  assert.equal(copies.length, 2);
-  assert.equal(unit?.dest, '/etc/systemd/system/flannelette.service');
+  valid('playbook.yaml', copies.find(({ dest }) => dest === '{{ flannelette_file }}')?.content ?? '');
+
+  const [cloudInit, ansible] = [runcmd.flat(), copies.flatMap(({ src, dest }) => [src, dest])];
+  const dropIn = 'docker.service.d/flannelette.conf';
+  for (const used of [cloudInit, ansible]) {
+    assert.ok(used.includes(`/usr/lib/flannelette/${dropIn}`), used.join(' '));
+    assert.ok(used.includes(`/etc/systemd/system/${dropIn}`), used.join(' '));
+  }
+  for (const unit of ['flannelette.service', dropIn]) {
+    assert.ok(existsSync(join(repositoryRoot(), 'packaging/systemd', unit)), unit);
+  }
 });
 
-test('every command line of the examples is one that exists', async () => {
+test('every command line of the examples and manuals is one that exists', async () => {
   const used = new Map<string, Set<string>>();
-  for (const path of PATHS.filter((name) => /\.(ya?ml|md|service|conf)$/.test(name))) {
+  const manual = ['../packaging/systemd/flannelette.service', '../docs/install.md'];
+  for (const path of [...PATHS.filter((name) => /\.(ya?ml|md|conf)$/.test(name)), ...manual]) {
     for (const [, verb = '', rest = ''] of text(path).matchAll(
       /\bflannelette[ ,]+([a-z-]+)([ ,]+[-h][^\n`]*)/g,
     )) {
@@ -76,7 +86,7 @@ test('every command line of the examples is one that exists', async () => {
       used.set(verb, options);
     }
   }
-  assert.deepEqual([...used.keys()].sort(), ['apply', 'diff', 'run', 'validate']);
+  assert.deepEqual([...used.keys()].sort(), ['apply', 'destroy', 'diff', 'run', 'status', 'validate']);
   for (const [verb, options] of used) {
     const help = await helpOf(verb);
     for (const option of options)
