@@ -1,8 +1,8 @@
 /** Puts the real parts together for whatever reaches this host: compose.ts loads it when a command needs one. */
 import { reconcilersOf } from './assembly.js';
 import { socketPath } from './cli/config-argument.js';
-import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { HostAccess, Session } from './cli/session.js';
+import { instanceLock } from './compose-forwarding.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
@@ -13,7 +13,7 @@ import { withDeadline } from './runtime/deadline.js';
 import { DockerCommand } from './runtime/docker-command.js';
 import { Inputs } from './runtime/inputs.js';
 import { Readiness } from './runtime/readiness.js';
-import { RememberedDataPlane, recordPath } from './runtime/remembered-data-plane.js';
+import { type RememberedDataPlane, recordPath } from './runtime/remembered-data-plane.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusLine, statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
@@ -21,11 +21,9 @@ import { StoreMirror } from './runtime/store-mirror.js';
 import { systemClock, systemRandom } from './sys/clock.js';
 import { systemCommands } from './sys/commands.js';
 import { controlSocket } from './sys/control-socket.js';
-import { createDataPlane } from './sys/data-plane.js';
 import { createEtcdStore } from './sys/etcd-store.js';
 import { systemFiles } from './sys/files.js';
 import { HostFirewall } from './sys/firewall/firewall.js';
-import { acquireInstanceLock, InstanceHeldError } from './sys/instance-lock.js';
 import { jsonLog, silentLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
 import { createNotifier } from './sys/notify.js';
@@ -47,7 +45,7 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
     requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
     lock: instanceLock,
     forget: (config) => systemFiles.remove(recordPath(config)),
-    runDaemon: (path, config) => runDaemon(path, config, readConfig, signal),
+    runDaemon: (path, config, dataPlane) => runDaemon(path, config, dataPlane, readConfig, signal),
   };
 }
 
@@ -62,16 +60,6 @@ function hostPorts() {
     clock: systemClock,
     random: systemRandom,
   };
-}
-
-function instanceLock(instance: string): { release(): void } {
-  try {
-    return acquireInstanceLock(instance);
-  } catch (error) {
-    if (error instanceof InstanceHeldError)
-      throw new CommandError(error.message, EXIT.held, { cause: error });
-    throw error;
-  }
 }
 
 function openStore(section: Config['store']): Store {
@@ -95,12 +83,13 @@ function openSession(config: Config): Session {
 async function runDaemon(
   path: string,
   config: Config,
+  dataPlane: RememberedDataPlane,
   readConfig: ReadConfig,
   until: AbortSignal,
 ): Promise<void> {
   const stop = lastingAbort(until);
   try {
-    await runDaemonUntil(path, config, readConfig, stop.signal);
+    await runDaemonUntil(path, config, dataPlane, readConfig, stop.signal);
   } finally {
     // What a failure leaves running would look like a daemon.
     stop.abort();
@@ -110,6 +99,7 @@ async function runDaemon(
 async function runDaemonUntil(
   path: string,
   config: Config,
+  dataPlane: RememberedDataPlane,
   readConfig: ReadConfig,
   signal: AbortSignal,
 ): Promise<void> {
@@ -133,10 +123,7 @@ async function runDaemonUntil(
     log,
     forwards: true,
   });
-  const loop = createDataPlane({ log });
-  const dataPlane = new RememberedDataPlane(loop, systemFiles, () => inputs.config, log);
-  // Before anything that takes time: packets wait for this alone.
-  await dataPlane.resume(signal);
+  dataPlane.follow(() => inputs.config);
   const source: ConfigSource = {
     path,
     read: () => readConfig(path),

@@ -1,6 +1,7 @@
 /**
  * Puts the real parts together for the commands. What takes long to load is imported when a command needs it, so
- * that `version`, `docker-opts` and `validate` are quick: the schema here, everything of the host in compose-host.ts.
+ * that `version`, `docker-opts` and `validate` are quick: the schema here, everything of the host in compose-host.ts, and
+ * what the daemon forwards with in compose-forwarding.ts.
  */
 import { configErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
@@ -35,6 +36,7 @@ export function commandContext(): CommandContext {
     readConfig: readConfigFile,
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
+    forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),
     host: async () => (await import('./compose-host.js')).hostAccess(readConfigFile, signal),
   };
 }

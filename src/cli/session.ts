@@ -5,6 +5,7 @@ import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
 import type { Reconcilers } from '../runtime/reconcilers.js';
+import type { RememberedDataPlane } from '../runtime/remembered-data-plane.js';
 
 export interface Session {
   readonly inputs: Inputs;
@@ -29,8 +30,18 @@ export interface CommandContext {
   readConfig(path: string): Promise<ConfigReading>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;
+  /** The daemon's packet loop. Quick to load: packets wait for it. */
+  forwarding(): Promise<EarlyForwarding>;
   /** What reaches this host. Loading it takes a while: to be called by the commands that need it. */
   host(): Promise<HostAccess>;
+}
+
+export interface EarlyForwarding {
+  readonly dataPlane: RememberedDataPlane;
+  /** Takes the instance for this process and goes on with what the last one forwarded. Rejects with CommandError naming another process that holds it. */
+  begin(config: Config): Promise<void>;
+  /** Stops the loop and gives the instance back. */
+  end(): Promise<void>;
 }
 
 export interface HostAccess {
@@ -44,6 +55,6 @@ export interface HostAccess {
   lock(instance: string): { release(): void };
   /** Removes what a daemon remembers for the next one. */
   forget(config: Config): Promise<void>;
-  /** Runs the daemon until the context's signal aborts. */
-  runDaemon(path: string, config: Config): Promise<void>;
+  /** Runs the daemon until the context's signal aborts; its packet loop runs already. */
+  runDaemon(path: string, config: Config, dataPlane: RememberedDataPlane): Promise<void>;
 }

@@ -31,26 +31,30 @@ interface Memory {
 export class RememberedDataPlane implements DataPlane {
   readonly #loop: DataPlane;
   readonly #files: Files;
-  readonly #config: () => Config;
   readonly #log: Log;
+  #config: (() => Config) | undefined;
   #written: Memory | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(loop: DataPlane, files: Files, config: () => Config, log: Log) {
+  constructor(loop: DataPlane, files: Files, log: Log) {
     this.#loop = loop;
     this.#files = files;
-    this.#config = config;
     this.#log = log;
   }
 
+  /** From now on it is remembered what runs, as what `config` says at that time. */
+  follow(config: () => Config): void {
+    this.#config = config;
+  }
+
   /** Starts the loop with what the last process of this instance left; resolves when it runs, or is not to. */
-  async resume(signal: AbortSignal): Promise<void> {
-    const path = recordPath(this.#config());
+  async resume(config: Config, signal: AbortSignal): Promise<void> {
+    const path = recordPath(config);
     try {
       const record = await this.#files.read(path);
       if (record === undefined) return;
       const memory = JSON.parse(record.content) as Memory;
-      if (memory.format !== FORMAT || !equalJson(memory.config, this.#config())) return;
+      if (memory.format !== FORMAT || !equalJson(memory.config, config)) return;
       await this.#loop.configure(memory.forwarder, signal);
       await this.#loop.updatePeers({ set: memory.peers, remove: [] }, signal);
       this.#written = memory;
@@ -102,8 +106,8 @@ export class RememberedDataPlane implements DataPlane {
   }
 
   async #write(): Promise<void> {
-    const [config, forwarder, peers] = [this.#config(), this.forwarder(), this.peers()];
-    if (forwarder === undefined) return;
+    const [config, forwarder, peers] = [this.#config?.(), this.forwarder(), this.peers()];
+    if (config === undefined || forwarder === undefined) return;
     const memory: Memory = { format: FORMAT, config, forwarder, peers };
     if (equalJson(memory, this.#written)) return;
     const path = recordPath(config);

@@ -39,9 +39,18 @@ interface Devices {
   socket?: OpenSocket | undefined;
 }
 
-/** Without `offload` every packet is read, sent, received and written by itself, whatever the kernel can do. */
-export function createDataPlane(options: { readonly log: Log; readonly offload?: boolean }): DataPlane {
-  return new WorkerDataPlane(options.log, options.offload ?? true);
+export interface DataPlaneOptions {
+  readonly log: Log;
+  /** False: every packet is read, sent, received and written by itself, whatever the kernel can do. */
+  readonly offload?: boolean;
+  /** The thread starts at once and not when it is first needed. */
+  readonly early?: boolean;
+}
+
+export function createDataPlane({ log, offload = true, early = false }: DataPlaneOptions): DataPlane {
+  const dataPlane = new WorkerDataPlane(log, offload);
+  if (early) dataPlane.start();
+  return dataPlane;
 }
 
 class WorkerDataPlane implements DataPlane {
@@ -62,6 +71,10 @@ class WorkerDataPlane implements DataPlane {
   constructor(log: Log, offload: boolean) {
     this.#log = log;
     this.#offload = offload;
+  }
+
+  start(): void {
+    this.#runningWorker();
   }
 
   forwarder(): ForwarderState | undefined {

@@ -2,23 +2,19 @@
  * A whole host from the fakes: the program's own assembly over a kernel, a firewall, a disk and a store in memory,
  * so that planning, applying and whole commands run on it as they do on a real one.
  */
-import { reconcilersOf } from '../../src/assembly.js';
 import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
-import type { Log, Random, Store } from '../../src/ports.js';
+import type { Store } from '../../src/ports.js';
 import type { ConfigReading } from '../../src/runtime/config-source.js';
-import { Inputs } from '../../src/runtime/inputs.js';
-import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
 import { type CommandResult, configReading, hastyClock, runFlannelette } from '../worlds/command-line.js';
+import { openSession } from '../worlds/session.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
 import { type FakeKernel, fakeHost } from './fake-kernel.js';
 import { FakeStore } from './fake-store.js';
 
 export const CONFIG_PATH = '/etc/flannelette.yaml';
-const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const NO_CHANCE: Random = { next: () => 0.5 };
 const NEVER = new AbortController().signal;
 
 export class FakeHost {
@@ -39,19 +35,7 @@ export class FakeHost {
   session(config: Config): Session {
     const { kernel, files } = this;
     const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
-    const access = snapshotAccess(store, config.network.declared);
-    const inputs = new Inputs({
-      config,
-      storeView: () => access.view(),
-      netlink: kernel.netlink,
-      files,
-      clock: this.clock,
-      random: NO_CHANCE,
-      log: SILENCE,
-      forwards: false,
-    });
-    const ports = { ...kernel, firewall: this.firewall, files };
-    return { inputs, access, reconcilers: reconcilersOf(ports, inputs, access), close: () => {} };
+    return openSession(config, { ...kernel, firewall: this.firewall, files }, store, this.clock);
   }
 
   /** Runs the command line to its end; configurations are read from this host's files. */

@@ -17,9 +17,10 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
       paths.push(path);
       return { error: `Cannot read ${path}: there is no such file` };
     },
+    forwarding: async () => ({ end: async () => {} }),
     control: { serve: async () => {}, ask: async () => undefined },
     clock: { now: () => 0, boottimeMs: () => 0, sleep: () => new Promise(() => {}) },
-  } as Partial<CommandContext> as CommandContext;
+  } as unknown as CommandContext;
   assert.equal(await runCommandLine(context, argv), 65);
   return paths;
 }

@@ -41,6 +41,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     readConfig,
     readText,
     writeText: () => Promise.reject(new Error('Cannot write: no command of these tests does')),
+    forwarding: () => Promise.reject(new Error('Cannot run a daemon here')),
     host: async () => ({
       routes: async () => [],
       openSession,

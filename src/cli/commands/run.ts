@@ -3,15 +3,17 @@ import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
 
+/** Forwarding comes first: what it needs is loaded first, and it goes on before the rest is even loaded. */
 export async function run(context: CommandContext, path: string): Promise<ExitCode> {
-  const config = await configArgument(context, path);
-  const host = await context.host();
-  await host.requirePrivileges(config);
-  const lock = host.lock(config.instance.name);
+  const forwarding = await context.forwarding();
   try {
-    await host.runDaemon(path, config);
+    const config = await configArgument(context, path);
+    await forwarding.begin(config);
+    const host = await context.host();
+    await host.requirePrivileges(config);
+    await host.runDaemon(path, config, forwarding.dataPlane);
     return EXIT.done;
   } finally {
-    lock.release();
+    await forwarding.end();
   }
 }

@@ -2,10 +2,12 @@
 
 import { configErrorsText } from '../../../src/cli/config-errors.js';
 import { runCommandLine } from '../../../src/cli/program.js';
-import type { CommandContext } from '../../../src/cli/session.js';
+import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
 import { readConfig } from '../../../src/config/read-config.js';
-import type { ControlReply, ControlRequest } from '../../../src/ports.js';
+import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
+import { RememberedDataPlane } from '../../../src/runtime/remembered-data-plane.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
 import { FakeHost } from '../../fakes/fake-host.js';
 
 export const CONFIG_PATH = '/etc/flannelette.yaml';
@@ -14,6 +16,8 @@ network: { cidr: 4.0.0.0/16, subnetLength: 24 }
 host: { subnet: 4.0.100.0/24 }
 store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
 `;
+
+const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 export interface Outcome {
   readonly exitCode: number;
@@ -52,6 +56,22 @@ export class CommandWorld {
     return { exitCode, ...outcome };
   }
 
+  #forwarding(): EarlyForwarding {
+    const { host, log } = this;
+    let isHeld = false;
+    return {
+      dataPlane: new RememberedDataPlane(new FakeDataPlane(host.kernel), host.files, SILENCE),
+      begin: async ({ instance }) => {
+        this.beforeLock();
+        isHeld = true;
+        log.push(`lock ${instance.name}`);
+      },
+      end: async () => {
+        if (isHeld) log.push('release');
+      },
+    };
+  }
+
   #context(outcome: { stdout: string; stderr: string }): CommandContext {
     const { host, log } = this;
     return {
@@ -81,6 +101,7 @@ export class CommandWorld {
       },
       readText: async (path) => (await host.files.read(path))?.content,
       writeText: (path, content) => host.files.write(path, content, 0o644),
+      forwarding: async () => this.#forwarding(),
       host: async () => ({
         routes: async () => [],
         openSession: (config) => {

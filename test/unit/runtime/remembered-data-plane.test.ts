@@ -47,10 +47,12 @@ class World {
     if (device) this.#kernel.tuns.create('flannel0', { multiQueue: false });
   }
 
-  process(withConfig = CONFIG): RememberedDataPlane {
+  process(): RememberedDataPlane {
     const say = (fields: object, message: string) => this.said.push(`${message} ${JSON.stringify(fields)}`);
     const log: Log = { debug: say, info: say, warn: say, error: say };
-    return new RememberedDataPlane(new FakeDataPlane(this.#kernel), this.files, () => withConfig, log);
+    const process = new RememberedDataPlane(new FakeDataPlane(this.#kernel), this.files, log);
+    process.follow(() => CONFIG);
+    return process;
   }
 
   /** A process that forwarded and was stopped. */
@@ -67,7 +69,7 @@ describe('a packet loop that is remembered', () => {
     const world = new World();
     await world.last();
     const next = world.process();
-    await next.resume(signal);
+    await next.resume(CONFIG, signal);
     assert.deepEqual([next.forwarder(), next.peers()], [FORWARDER, [PEER]]);
     assert.match(world.said.join(), /^forwarding resumed/);
   });
@@ -78,7 +80,7 @@ describe('a packet loop that is remembered', () => {
     const { writes } = world.files;
     assert.equal(writes, 2);
     const next = world.process();
-    await next.resume(signal);
+    await next.resume(CONFIG, signal);
     await next.configure(FORWARDER, signal);
     assert.equal(world.files.writes, writes);
     await next.updatePeers({ set: [], remove: [PEER.subnet] }, signal);
@@ -86,14 +88,14 @@ describe('a packet loop that is remembered', () => {
 
     const after = world.process();
     await after.shutDown(signal);
-    await after.resume(signal);
+    await after.resume(CONFIG, signal);
     assert.deepEqual(after.peers(), []);
   });
 
   it('begins like the first where nothing is remembered', async () => {
     const world = new World();
     const first = world.process();
-    await first.resume(signal);
+    await first.resume(CONFIG, signal);
     assert.equal(first.forwarder(), undefined);
     assert.deepEqual(world.said, []);
   });
@@ -101,8 +103,8 @@ describe('a packet loop that is remembered', () => {
   it('does not go on with what another file wanted', async () => {
     const world = new World();
     await world.last();
-    const next = world.process(config('host: { subnet: 4.0.101.0/24 }'));
-    await next.resume(signal);
+    const next = world.process();
+    await next.resume(config('host: { subnet: 4.0.101.0/24 }'), signal);
     assert.equal(next.forwarder(), undefined);
   });
 
@@ -115,7 +117,7 @@ describe('a packet loop that is remembered', () => {
       const world = new World();
       world.files.edit(PATH, content);
       const next = world.process();
-      await next.resume(signal);
+      await next.resume(CONFIG, signal);
       assert.equal(next.forwarder(), undefined);
     });
   }
@@ -126,7 +128,7 @@ describe('a packet loop that is remembered', () => {
     const content = (await world.files.read(PATH))?.content ?? '';
     world.files.edit(PATH, content.replace('"format":1', '"format":2'));
     const next = world.process();
-    await next.resume(signal);
+    await next.resume(CONFIG, signal);
     assert.equal(next.forwarder(), undefined);
   });
 
@@ -136,7 +138,7 @@ describe('a packet loop that is remembered', () => {
     const after = new World({ device: false });
     after.files.edit(PATH, (await world.files.read(PATH))?.content ?? '');
     const next = after.process();
-    await next.resume(signal);
+    await next.resume(CONFIG, signal);
     assert.equal(next.forwarder(), undefined);
     assert.match(after.said.join(), /^forwarding not resumed .*(ENODEV|no such link)/);
   });

@@ -1,0 +1,41 @@
+/** The daemon's packet loop by itself: loaded before everything else, so that packets wait for nothing that they do not need. */
+import { CommandError, EXIT } from './cli/exit-codes.js';
+import type { EarlyForwarding } from './cli/session.js';
+import { RememberedDataPlane } from './runtime/remembered-data-plane.js';
+import { createDataPlane } from './sys/data-plane.js';
+import { systemFiles } from './sys/files.js';
+import { acquireInstanceLock, InstanceHeldError } from './sys/instance-lock.js';
+import { jsonLog } from './sys/log.js';
+
+const NEVER = new AbortController().signal;
+
+/** Its thread starts at once, beside whatever the caller does next. */
+export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
+  const log = jsonLog();
+  const dataPlane = new RememberedDataPlane(createDataPlane({ log, early: true }), systemFiles, log);
+  let lock: { release(): void } | undefined;
+  return {
+    dataPlane,
+    async begin(config) {
+      lock = instanceLock(config.instance.name);
+      await dataPlane.resume(config, signal);
+    },
+    async end() {
+      try {
+        await dataPlane.shutDown(NEVER);
+      } finally {
+        lock?.release();
+      }
+    },
+  };
+}
+
+export function instanceLock(instance: string): { release(): void } {
+  try {
+    return acquireInstanceLock(instance);
+  } catch (error) {
+    if (error instanceof InstanceHeldError)
+      throw new CommandError(error.message, EXIT.held, { cause: error });
+    throw error;
+  }
+}
