@@ -137,3 +137,17 @@ const found: fc.Arbitrary<Found> = fc.oneof(
 
 export const choices = fc.record({ file, store, found });
 export type Choices = typeof choices extends fc.Arbitrary<infer T> ? T : never;
+
+/** For where each world is dear: mostly those in which there is something to do for the kernel, and nobody in the way. */
+export const busyChoices: fc.Arbitrary<Choices> = fc.oneof(
+  { weight: 1, arbitrary: choices },
+  { weight: 2, arbitrary: choices.filter(isBusy) },
+);
+
+function isBusy({ file, store, found }: Choices): boolean {
+  const isFree = file.subnet === 'any' && !['other port', 'moved', 'invalid'].includes(store.network);
+  const isOurs = found.link !== 'unmarked' && found.link !== 'foreign' && found.route !== 'foreign';
+  const { link, address, onDevice, route, otherRoutes } = found;
+  const isInPlace = link === 'as wanted' && address === 'as wanted' && route === 'as wanted';
+  return isFree && isOurs && (!isInPlace || onDevice.length + otherRoutes.length > 0);
+}

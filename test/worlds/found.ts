@@ -38,8 +38,8 @@ function linesOnDevice(found: Found, { instance }: Config, wanted: DesiredState 
     'other queues': [tun(!multiQueue, `mtu ${mtu} up no-carrier ${mark}`)],
     unmarked: [tun(multiQueue, `mtu ${mtu} up no-carrier`)],
     'half-made': [tun(multiQueue, 'mtu 1500 down no-carrier')],
-    foreign: [`link ${name} dummy mtu 1500 up`],
-    'of another kind': [`link ${name} dummy mtu 1500 up ${mark}`],
+    foreign: [`link ${name} bridge mtu 1500 up`],
+    'of another kind': [`link ${name} bridge mtu 1500 up ${mark}`],
   };
   if (found.link === 'absent') return [];
   const address = wanted?.objects.address[0]?.state;
