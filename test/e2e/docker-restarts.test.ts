@@ -9,7 +9,7 @@ import { flannelette } from '../lab/repository.js';
 
 /** What a restart of ours may cost where checking a file takes `VALIDATE_MS`, Node's start included; a slower machine gets more. */
 const MOST_OUTAGE_MS = 500;
-const VALIDATE_MS = 120;
+const VALIDATE_MS = 160;
 /** Docker's bridge and rules stay; what is lost is lost to a busy machine. */
 const DOCKER_OUTAGE_MS = 100;
 const START_MS = 30_000;
