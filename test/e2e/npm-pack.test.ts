@@ -14,16 +14,19 @@ test('the npm package runs after npm install -g, from what is in the cache', {
   timeout: TEST_MS,
 }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'flannelette-pack-'));
-  // npm keeps its cache in the home directory, and finds what `npm ci` put there.
   const environment = {
     PATH: `${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: process.env.HOME ?? '/root',
   };
+  // With the user's own environment: it says how the registry is reached.
   const npm = (...args: readonly string[]) =>
-    outputOf(['npm', '--silent', ...args], { environment, timeoutMs: NPM_MS });
+    outputOf(['npm', '--loglevel', 'error', ...args], {
+      environment: process.env as Record<string, string>,
+      timeoutMs: NPM_MS,
+    });
   try {
     await npm('pack', repositoryRoot(), '--pack-destination', directory);
-    const [archive = ''] = await readdir(directory);
+    const archive = (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? '';
     const listing = (await outputOf(['tar', '--list', '--file', join(directory, archive)])).split('\n');
     for (const path of [
       'bin/flannelette',
@@ -40,16 +43,20 @@ test('the npm package runs after npm install -g, from what is in the cache', {
       [],
     );
 
+    const install = (prefix: string, ...options: readonly string[]) =>
+      npm(
+        'install',
+        '--global',
+        '--ignore-scripts',
+        ...options,
+        '--prefix',
+        prefix,
+        join(directory, archive),
+      );
+    // What the cache holds before is chance.
+    await install(join(directory, 'fills-the-cache'), '--prefer-offline');
     const prefix = join(directory, 'prefix');
-    await npm(
-      'install',
-      '--global',
-      '--offline',
-      '--ignore-scripts',
-      '--prefix',
-      prefix,
-      join(directory, archive),
-    );
+    await install(prefix, '--offline');
     const program = join(prefix, 'bin/flannelette');
     assert.match(await outputOf([program, 'version'], { environment }), /^\d+\.\d+\.\d+\n$/);
     const example = join(prefix, 'lib/node_modules/flannelette/examples/flannelette.yaml');
