@@ -115,6 +115,7 @@ async function runDaemonUntil(
         declared: () => inputs.config.network.declared,
       }),
     onChange: () => inputs.changed(),
+    clock: systemClock,
   });
   const inputs: Inputs = new Inputs({
     ...host,

@@ -1,5 +1,6 @@
 /** Every effect the program has, as an interface. src/sys implements them; test/fakes answers as strictly as the real ones. */
 import type { Address, Prefix } from './model/address.js';
+import type { StoreTrouble } from './model/conditions.js';
 import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
   ForwarderState,
@@ -56,6 +57,13 @@ export class PrivilegeError extends Error {
 /** The store cannot be reached or does not answer in time: try again later. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
+  constructor(
+    message: string,
+    readonly trouble: StoreTrouble = 'unreachable',
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
 }
 
 /** An errno of a system call, with what it was about: `EEXIST`, `route 10.5.34.0/24 dev flannel0`. */
@@ -115,6 +123,8 @@ export interface Store {
   keepAlive(lease: string, signal: AbortSignal): Promise<number>;
   /** Gone already is success. */
   revokeLease(lease: string, signal: AbortSignal): Promise<void>;
+  /** What the store complains of itself, though it serves: `NOSPACE`. */
+  alarms(signal: AbortSignal): Promise<readonly string[]>;
   /** Ends watches and connections. */
   close(): void;
 }

@@ -2,7 +2,7 @@
 import type { StatusReport } from '../model/status.js';
 
 export function statusText(report: StatusReport): string {
-  return `${[...headLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
+  return `${[...headLines(report), ...conditionLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
 }
 
 function headLines({ instance, ready, reason, pid, config, store, network, lease }: StatusReport): string[] {
@@ -26,6 +26,11 @@ function headLines({ instance, ready, reason, pid, config, store, network, lease
     lines.push(`lease     ${term}`);
   }
   return lines;
+}
+
+function conditionLines({ conditions }: StatusReport): string[] {
+  const rows = conditions.map(({ type, since, message }) => [type, since, message.replaceAll('\n', ' ')]);
+  return table(['CONDITION', 'SINCE', 'DETAIL'], rows);
 }
 
 function objectLines({ objects }: StatusReport): string[] {

@@ -61,6 +61,8 @@ export interface StatusReport {
   /** Why not; empty when ready. */
   readonly reason: string;
   readonly config: { readonly path: string; readonly loadedAt: string; readonly error?: string };
+  /** The troubles that hold now: see model/conditions.ts. */
+  readonly conditions: readonly { readonly type: string; readonly message: string; readonly since: string }[];
   readonly store: {
     readonly description: string;
     readonly status: string;

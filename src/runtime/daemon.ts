@@ -1,4 +1,6 @@
 /** `run`: the file, the store's mirror, the host, the loops and the lease side by side until told to stop. */
+
+import { conditionsOf, type StoreTrouble } from '../model/conditions.js';
 import type { Config } from '../model/config.js';
 import { type DesiredState, isDecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
@@ -8,7 +10,8 @@ import type { PlannedAction } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { readableLeases } from '../model/store-view.js';
-import type { Clock, DataPlane, Log, Random } from '../ports.js';
+import { type Clock, type DataPlane, type Log, type Random, StoreUnavailableError } from '../ports.js';
+import { ConditionLog, type DatedCondition } from './condition-log.js';
 import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
 import { withDeadline } from './deadline.js';
@@ -49,6 +52,7 @@ export class Daemon {
   readonly startedAt: number;
   readonly #deps: DaemonDependencies;
   readonly #keeper: LeaseKeeper;
+  readonly #conditions: ConditionLog;
   readonly #attempts = new Set<(attempt: Attempt) => void>();
   readonly #reports = new Set<() => void>();
   #isReady = false;
@@ -72,7 +76,9 @@ export class Daemon {
       log,
     });
     this.#keeper = new LeaseKeeper({ access: store, ownLease: () => this.#ownLease(), clock, random, log });
+    this.#conditions = new ConditionLog({ conditions: () => this.#conditionsNow(), clock, log });
     inputs.subscribe(this.loops.wakeAll);
+    inputs.subscribe(this.#conditions.look);
     inputs.subscribe(this.#keeper.wake);
   }
 
@@ -82,6 +88,30 @@ export class Daemon {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** What is wrong now, and since when. */
+  conditions(): readonly DatedCondition[] {
+    return this.#conditions.look();
+  }
+
+  #conditionsNow() {
+    const { inputs, store } = this.#deps;
+    const { error } = store.state;
+    const state = inputs.state();
+    return conditionsOf({
+      store: {
+        description: store.store.description,
+        ...(error && { failure: { trouble: storeTrouble(error), message: error.message } }),
+        alarms: store.alarms,
+        view: store.view(),
+      },
+      declaresNetwork: inputs.config.network.declared !== undefined,
+      undecided: isDecided(state) ? undefined : state,
+      objects: this.loops.objects(),
+      leaseTerm: this.#keeper.timeLeft(),
+      configError: this.#configError,
+    });
   }
 
   /** Calls `tell` after every round of a loop, and whenever the file was read. */
@@ -130,6 +160,7 @@ export class Daemon {
       log.error({ path: source.path, error }, 'configuration kept');
     this.#configError = error;
     for (const tell of this.#reports) tell();
+    this.#conditions.look();
     if (error !== undefined || !('config' in reading)) return error;
     if (equalJson(reading.config, inputs.config)) return undefined;
     this.#configLoadedAt = clock.now();
@@ -193,6 +224,7 @@ export class Daemon {
 
   #onReport(): void {
     for (const tell of this.#reports) tell();
+    this.#conditions.look();
     const state = this.#deps.inputs.state();
     const isReady = isDecided(state) && this.loops.isConverged();
     if (isReady === this.#isReady) return;
@@ -238,6 +270,10 @@ function readyFields({ subnets, publicIps, mtu, network }: DesiredState): object
     mtu,
     backend: network.backend.type,
   };
+}
+
+function storeTrouble(error: Error): StoreTrouble {
+  return error instanceof StoreUnavailableError ? error.trouble : 'unreachable';
 }
 
 /** The instance's names are what its lock, its socket and its marks hang on. */

@@ -25,6 +25,7 @@ interface HeldLease {
   readonly etcdLease: string;
   /** Undefined until etcd has told. */
   expiresMs?: number;
+  ttlMs?: number;
   /** When to ask for more time. */
   dueMs: number;
 }
@@ -56,9 +57,17 @@ export class LeaseKeeper {
     const { ownLease, clock } = this.#deps;
     const etcdLease = ownLease()?.etcdLease;
     if (etcdLease === undefined) return undefined;
-    const expiresMs = this.#held?.etcdLease === etcdLease ? this.#held.expiresMs : undefined;
-    if (expiresMs === undefined) return { etcdLease };
-    return { etcdLease, expiresAt: clock.now() + expiresMs - clock.boottimeMs() };
+    const left = this.timeLeft();
+    return left === undefined ? { etcdLease } : { etcdLease, expiresAt: clock.now() + left.leftMs };
+  }
+
+  /** Of this host's lease, and how much it had when it was refreshed; undefined where it does not run out or is not known. */
+  timeLeft(): { readonly leftMs: number; readonly ttlMs: number } | undefined {
+    const { ownLease, clock } = this.#deps;
+    const { etcdLease, expiresMs, ttlMs } = this.#held ?? {};
+    if (expiresMs === undefined || ttlMs === undefined || etcdLease !== ownLease()?.etcdLease)
+      return undefined;
+    return { leftMs: expiresMs - clock.boottimeMs(), ttlMs };
   }
 
   /** Runs until `signal` aborts; then resolves. */
@@ -99,6 +108,7 @@ export class LeaseKeeper {
       this.#failures = 0;
       if (ttlMs > 0) {
         // Counted from the question, not the answer: never later than etcd's own reckoning.
+        held.ttlMs = ttlMs;
         held.expiresMs = askedMs + ttlMs;
         held.dueMs = askedMs + ttlMs / 3;
         return;

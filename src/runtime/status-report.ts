@@ -35,6 +35,7 @@ export function statusReport({
     ready: daemon.isReady,
     reason: daemon.isReady ? '' : notReadyReason(daemon, inputs),
     config: { path, loadedAt: dateText(loadedAt), ...(error === undefined ? {} : { error }) },
+    conditions: daemon.conditions().map((condition) => ({ ...condition, since: dateText(condition.since) })),
     store: storeStatus(store),
     ...(network && { network }),
     ...(term && {

@@ -1,9 +1,10 @@
 /** The store that the file names, mirrored; another one when the file names another. */
 import type { Config } from '../model/config.js';
 import type { StoreView } from '../model/store-view.js';
-import type { Store } from '../ports.js';
+import type { Clock, Store } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { withChildAbort } from './child-abort.js';
+import { StoreAlarms } from './store-alarms.js';
 import type { MirrorState, StoreMirror } from './store-mirror.js';
 
 type StoreSection = Config['store'];
@@ -13,15 +14,18 @@ export interface StoreFollowerDependencies {
   readonly openMirror: (section: StoreSection) => StoreMirror;
   /** Called whenever the view may have changed. */
   readonly onChange: () => void;
+  readonly clock: Clock;
 }
 
 export class StoreFollower implements StoreAccess {
   readonly #deps: StoreFollowerDependencies;
+  readonly #alarms: StoreAlarms;
   #mirror: StoreMirror;
   #stop = new AbortController();
 
   constructor(dependencies: StoreFollowerDependencies) {
     this.#deps = dependencies;
+    this.#alarms = new StoreAlarms(dependencies.clock, dependencies.onChange);
     this.#mirror = dependencies.openMirror(dependencies.section);
   }
 
@@ -35,6 +39,11 @@ export class StoreFollower implements StoreAccess {
 
   get state(): MirrorState {
     return this.#mirror.state;
+  }
+
+  /** What the store complains of itself. */
+  get alarms(): readonly string[] {
+    return this.#alarms.raised;
   }
 
   refresh(signal: AbortSignal): Promise<void> {
@@ -53,10 +62,11 @@ export class StoreFollower implements StoreAccess {
   /** Runs until `signal` aborts; then resolves, with the connection closed. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await withChildAbort(signal, (stop) => {
+      await withChildAbort(signal, async (stop) => {
         this.#stop = stop;
         this.#mirror.subscribe(this.#deps.onChange);
-        return this.#mirror.run(stop.signal);
+        const { store } = this.#mirror;
+        await Promise.all([this.#mirror.run(stop.signal), this.#alarms.run(store, stop.signal)]);
       });
     }
     this.#mirror.store.close();

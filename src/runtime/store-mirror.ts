@@ -4,7 +4,15 @@
  */
 import type { NetworkConfig } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
-import type { Clock, Log, Random, Store, StoreEntry, WatchEnd } from '../ports.js';
+import {
+  type Clock,
+  type Log,
+  type Random,
+  type Store,
+  type StoreEntry,
+  StoreUnavailableError,
+  type WatchEnd,
+} from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { storeReader } from '../wire/flannel-store.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
@@ -49,6 +57,8 @@ export class StoreMirror implements StoreAccess {
   #isRead = false;
   #status: Pick<MirrorState, 'status' | 'since' | 'error'>;
   #failures = 0;
+  /** What was last told of an outage; undefined when there is none that was told. */
+  #told: string | undefined;
   /** Ends the watch under way; the loop then lists and watches anew. */
   #endWatch: () => void = () => {};
 
@@ -99,16 +109,14 @@ export class StoreMirror implements StoreAccess {
 
   /** Follows the store until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log, store } = this.#deps;
+    const { clock, random } = this.#deps;
     while (!signal.aborted) {
       const startedAt = clock.boottimeMs();
       const error = await this.#follow(signal);
       if (signal.aborted) return;
       if (clock.boottimeMs() - startedAt >= STEADY_MS) this.#failures = 0;
       this.#failures++;
-      if (isWorthSaying(this.#failures)) {
-        log.warn({ store: store.description, failures: this.#failures, error: error.message }, 'store lost');
-      }
+      this.#tellLoss(error);
       // Told once: every object would be looked at anew with each try.
       if (this.#setStatus(this.#isRead ? 'stale' : 'connecting', error)) this.#changed(false);
       try {
@@ -121,15 +129,13 @@ export class StoreMirror implements StoreAccess {
 
   /** Lists, then watches; resolves with why that came to an end. */
   async #follow(signal: AbortSignal): Promise<Error> {
-    const { log, store } = this.#deps;
+    const { store } = this.#deps;
     try {
       await this.refresh(signal);
     } catch (error) {
       return error as Error;
     }
-    if (isWorthSaying(this.#failures + 1)) {
-      log.info({ store: store.description, revision: this.#mirrored.listed.toString() }, 'store read');
-    }
+    this.#tellRead();
     return withChildAbort(signal, async (over) => {
       this.#endWatch = () => over.abort();
       const relisting = this.#relist(over.signal).finally(() => over.abort());
@@ -143,6 +149,22 @@ export class StoreMirror implements StoreAccess {
       over.abort();
       return (await relisting) ?? watchError(end);
     });
+  }
+
+  /** An outage is told once, and again when it has another cause; of a line that keeps breaking ever less is told. */
+  #tellLoss(error: Error): void {
+    const { log, store } = this.#deps;
+    const cause = error instanceof StoreUnavailableError ? error.trouble : 'unreachable';
+    if (this.#told === cause || (this.#told === undefined && !isWorthSaying(this.#failures))) return;
+    this.#told = cause;
+    log.warn({ store: store.description, error: error.message }, 'store lost');
+  }
+
+  #tellRead(): void {
+    const { log, store } = this.#deps;
+    if (this.#told === undefined && this.#failures > 0) return;
+    this.#told = undefined;
+    log.info({ store: store.description, revision: this.#mirrored.listed.toString() }, 'store read');
   }
 
   /** Lists now and then until `signal` aborts; resolves with an error when the store did not answer. */

@@ -17,9 +17,10 @@ import {
   StoreUnavailableError,
   type WatchEnd,
 } from '../ports.js';
+import { shownCertificate } from './etcd/certificate.js';
 import { CALL_DEADLINE_MS, type ReadSecret } from './etcd/client.js';
 import { Endpoints } from './etcd/endpoints.js';
-import { isEndpointTrouble, isLeaseGone, isRefusal, unavailable } from './etcd/failure.js';
+import { isDistrust, isEndpointTrouble, isLeaseGone, isRefusal, unavailable } from './etcd/failure.js';
 import { type StreamEnd, watchOnce } from './etcd/watch.js';
 import { orAborted } from './or-aborted.js';
 
@@ -118,7 +119,10 @@ class EtcdStore implements Store {
     if (end.why === 'aborted') return { why: signal.aborted ? 'aborted' : 'ended' };
     if (end.why !== 'compacted') this.#endpoints.failed(endpoint);
     if (end.why === 'failed')
-      return { why: 'failed', error: unavailable('watch the network', endpoint, end.error) };
+      return {
+        why: 'failed',
+        error: unavailable('watch the network', endpoint, end.error, await this.#shown(endpoint, end.error)),
+      };
     return end;
   }
 
@@ -176,6 +180,13 @@ class EtcdStore implements Store {
     this.#owed.delete(lease);
   }
 
+  alarms(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#call('ask for alarms', 1, signal, async (client) => {
+      const { alarms } = await client.maintenance.alarm({ action: 'Get' });
+      return [...new Set(alarms.map(({ alarm }) => alarm.toUpperCase()))].sort();
+    });
+  }
+
   close(): void {
     this.#closing.abort(new StoreUnavailableError(`Cannot use ${this.description}: it was closed`));
     this.#endpoints.close();
@@ -218,9 +229,17 @@ class EtcdStore implements Store {
         if (signal.aborted) throw signal.reason;
         // Also after a wrong password or certificate: the next client reads the files anew.
         if (!isRefusal(error)) this.#endpoints.failed(endpoint);
-        if (attempt >= attempts || !isEndpointTrouble(error)) throw unavailable(action, endpoint, error);
+        if (attempt >= attempts || !isEndpointTrouble(error))
+          throw unavailable(action, endpoint, error, await this.#shown(endpoint, error));
       }
     }
+  }
+
+  /** For somebody who has to find out why a certificate is not trusted: what it says. */
+  async #shown(endpoint: string, error: unknown): Promise<string> {
+    if (!isDistrust(error)) return '';
+    const certificate = await shownCertificate(endpoint);
+    return certificate === undefined ? '' : `; the server shows a certificate ${certificate}`;
   }
 
   #ranges() {

@@ -137,6 +137,11 @@ export class MemoryStore implements Store {
     for (const watcher of [...this.#watchers]) watcher.end(result);
   }
 
+  async alarms(signal: AbortSignal): Promise<readonly string[]> {
+    this.#check(signal);
+    return [];
+  }
+
   close(): void {
     this.#isClosed = true;
     this.endWatches({ why: 'ended' });

@@ -3,6 +3,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { EtcdStoreSection } from '../../src/model/config.js';
+import type { StoreUnavailableError } from '../../src/ports.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { CertificateAuthority } from '../lab/certificates.js';
 import { type EtcdOptions, type EtcdServer, withEtcd } from '../lab/etcd.js';
@@ -76,7 +77,7 @@ test('a certificate for another name is refused, with both names', async () => {
       const store = storeAt(etcd, { caFile });
       await assert.rejects(
         store.snapshot(NEVER),
-        /TLS: .*IP: 127\.0\.0\.1 is not in the cert's list: 192\.0\.2\.7$/,
+        /TLS: .*IP: 127\.0\.0\.1 is not in the cert's list: 192\.0\.2\.7; the server shows a certificate of "etcd" for IP Address:192\.0\.2\.7, signed by "lab authority", valid from 20\S+Z to 20\S+Z$/,
       );
       store.close();
     },
@@ -88,7 +89,10 @@ test('an expired certificate is refused as such', async () => {
     (authority) => authority.sign('etcd', 'IP:127.0.0.1', -1),
     async (etcd, { caFile }) => {
       const store = storeAt(etcd, { caFile });
-      await assert.rejects(store.snapshot(NEVER), /TLS: certificate has expired/);
+      await assert.rejects(store.snapshot(NEVER), (error: StoreUnavailableError) => {
+        assert.match(error.message, /TLS: certificate has expired; .* of "etcd" .* to 20\S+Z$/);
+        return error.trouble === 'tls';
+      });
       store.close();
     },
   );

@@ -61,6 +61,7 @@ export class DaemonWorld {
         return new StoreMirror({ ...common, store });
       },
       onChange: () => this.inputs.changed(),
+      clock,
     });
     this.inputs = new Inputs({
       ...common,

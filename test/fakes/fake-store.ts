@@ -16,6 +16,8 @@ export class FakeStore implements Store {
   readonly description = 'fake store';
   /** How often it was asked, whatever it answered. */
   readonly asked = { snapshot: 0, watch: 0, write: 0, grantLease: 0, keepAlive: 0 };
+  /** What it has raised the alarm for. */
+  complaints: readonly string[] = [];
   /** What a bad line does to the events: lose, repeat, reorder. */
   onTheWay: (events: readonly StoreEvent[]) => readonly StoreEvent[] = (events) => events;
   /** Holds back the answer to a snapshot that was taken already. */
@@ -121,6 +123,11 @@ export class FakeStore implements Store {
 
   async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
     return this.#ask(signal).revokeLease(lease, signal);
+  }
+
+  async alarms(signal: AbortSignal): Promise<readonly string[]> {
+    this.#ask(signal);
+    return this.complaints;
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 /** What went wrong with a call to etcd, in words for whoever is paged. */
+import type { StoreTrouble } from '../../model/conditions.js';
 import { StoreUnavailableError } from '../../ports.js';
 
 /** Whether another endpoint may do better: the one asked is down, silent, cut off or without a leader. */
@@ -21,11 +22,22 @@ export function isLeaseGone(error: unknown): boolean {
 }
 
 /** `action` as in "read the leases"; the message names the endpoint and the cause and holds no secret. */
-export function unavailable(action: string, endpoint: string, error: unknown): StoreUnavailableError {
+export function unavailable(
+  action: string,
+  endpoint: string,
+  error: unknown,
+  detail = '',
+): StoreUnavailableError {
   if (error instanceof StoreUnavailableError) return error;
-  return new StoreUnavailableError(`Cannot ${action} (etcd ${endpoint}): ${causeOf(error)}`, {
+  const { trouble, cause } = causeOf(error);
+  return new StoreUnavailableError(`Cannot ${action} (etcd ${endpoint}): ${cause}${detail}`, trouble, {
     cause: error,
   });
+}
+
+/** Whether the connection was made and then not trusted, by either side. */
+export function isDistrust(error: unknown): boolean {
+  return causeOf(error).trouble === 'tls';
 }
 
 // Status codes of gRPC (google.golang.org/grpc/codes).
@@ -46,27 +58,31 @@ function grpcStatus(error: unknown): { readonly code?: number; readonly details:
   return { code: Number(match[1]), details };
 }
 
-const CAUSES: readonly (readonly [pattern: RegExp, cause: string])[] = [
+const CAUSES: readonly (readonly [pattern: RegExp, cause: string, trouble?: StoreTrouble])[] = [
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'the host name does not resolve'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to the host'],
   [/Connection dropped|ECONNRESET|socket hang up/, 'the connection was lost'],
-  [/authentication failed, invalid user ID or password/, 'the user or the password is wrong'],
-  [/authentication is not enabled/, 'it has authentication switched off, leave the user out'],
-  [/user name is empty/, 'it wants a user and a password'],
-  [/permission denied/, 'permission denied for this user'],
+  [/authentication failed, invalid user ID or password/, 'the user or the password is wrong', 'auth'],
+  [/authentication is not enabled/, 'it has authentication switched off, leave the user out', 'auth'],
+  [/user name is empty/, 'it wants a user and a password', 'auth'],
+  [/permission denied/, 'permission denied for this user', 'auth'],
+  [/invalid auth token|auth: /, 'it does not know this user any more', 'auth'],
   [/no leader/, 'it has no leader, most of its members are gone'],
   [/requested lease not found/, 'the lease is gone'],
-  [/database space exceeded/, 'its quota is used up (alarm NOSPACE), it takes no writes'],
+  [/database space exceeded/, 'its quota is used up (alarm NOSPACE), it takes no writes', 'alarm'],
+  [/corrupt cluster/, 'its members disagree about their data (alarm CORRUPT), it serves nothing', 'alarm'],
 ];
 
 const TLS = /certificate|CERT_|altnames|\bSSL\b|ssl3?_|\bTLS\b|wrong version number/i;
 
-function causeOf(error: unknown): string {
+function causeOf(error: unknown): { readonly trouble: StoreTrouble; readonly cause: string } {
   const { code, details } = grpcStatus(error);
   const known = CAUSES.find(([pattern]) => pattern.test(details));
-  if (known !== undefined) return known[1];
-  if (TLS.test(details)) return `TLS: ${details}`;
-  if (code === DEADLINE_EXCEEDED) return 'no answer in time';
-  return details;
+  if (known !== undefined) return { trouble: known[2] ?? 'unreachable', cause: known[1] };
+  // A file of ours that cannot be read or used: see client.ts.
+  if (details.startsWith('store.passwordFile')) return { trouble: 'auth', cause: details };
+  if (details.startsWith('store.tls')) return { trouble: 'tls', cause: details };
+  if (TLS.test(details)) return { trouble: 'tls', cause: `TLS: ${details}` };
+  return { trouble: 'unreachable', cause: code === DEADLINE_EXCEEDED ? 'no answer in time' : details };
 }

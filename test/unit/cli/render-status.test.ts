@@ -13,6 +13,7 @@ const READY: StatusReport = {
   ready: true,
   reason: '',
   config: { path: '/etc/flannelette.yaml', loadedAt: SINCE },
+  conditions: [{ type: 'ForeignRoute', message: 'route:4.0.0.0/16: not ours: dev eth0', since: SINCE }],
   store: { description: 'etcd http://10.8.64.10:2379', status: 'live', since: SINCE },
   network: {
     cidrs: ['4.0.0.0/16'],
@@ -61,6 +62,9 @@ network   4.0.0.0/16, backend udp, mtu 1472
 subnet    4.0.100.0/24 (own lease) at 10.8.65.66
 lease     until 2024-01-03T03:04:05.678Z
 
+CONDITION     SINCE                     DETAIL
+ForeignRoute  2024-01-02T03:04:05.678Z  route:4.0.0.0/16: not ours: dev eth0
+
 OBJECT            STATE     SINCE                     REASON
 link:flannel0     in-sync   2024-01-02T03:04:05.678Z
 route:4.0.0.0/16  conflict  2024-01-02T03:04:05.678Z  not ours: dev eth0
@@ -88,6 +92,7 @@ test('one that knows nothing yet says what it waits for, and shows no empty tabl
       ready: false,
       reason: 'the store has not been read yet',
       store: { ...READY.store, status: 'connecting', error: 'connection refused' },
+      conditions: [],
       objects: [],
       peers: [],
       traffic: {

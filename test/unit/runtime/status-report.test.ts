@@ -31,6 +31,7 @@ test('a daemon that is ready says where and since when', async () => {
       ready: true,
       reason: '',
       config: { path: '/etc/flannelette.yaml', loadedAt: STARTED },
+      conditions: [],
       store: { description: 'fake store', status: 'live', since: STARTED },
       network: {
         cidrs: ['4.0.0.0/16'],

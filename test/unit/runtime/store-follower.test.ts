@@ -35,6 +35,7 @@ class FollowerWorld {
       return new StoreMirror({ store, clock: this.clock, random: { next: () => 0.5 }, log: SILENT });
     },
     onChange: () => this.changes++,
+    clock: this.clock,
   });
 
   get first(): FakeStore {
