@@ -34,6 +34,7 @@ export function commandContext(): CommandContext {
     environment: processEnvironment,
     absolutePath,
     readConfig: readConfigFile,
+    configReference: async () => (await import('./config/reference.js')).configReference(),
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
     forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),

@@ -6,7 +6,9 @@ import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
 import { diff } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
+import { explain } from './commands/explain.js';
 import { run } from './commands/run.js';
+import { schema } from './commands/schema.js';
 import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { durationMs } from './duration.js';
@@ -101,6 +103,10 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     async (argv: string[], options: Parameters<typeof convertOptions>[2]) =>
       done(await convertOptions(context, argv, options)),
   );
+  verb('explain', 'tell what a key of the file means')
+    .argument('[key]', 'such as network.mtu; without one the sections are listed')
+    .action(async (key: string | undefined) => done(await explain(context, key)));
+  verb('schema', "print the file's JSON Schema").action(async () => done(await schema(context)));
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;
 }

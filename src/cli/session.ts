@@ -1,5 +1,6 @@
 /** What the commands are given to work with. compose.ts makes it; tests make it from fakes. */
 import type { Config } from '../model/config.js';
+import type { ConfigReference } from '../model/config-reference.js';
 import type { Clock, ControlSocket, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
@@ -28,6 +29,8 @@ export interface CommandContext {
   /** Seen from the working directory: a daemon and those who ask it need not share one. */
   readonly absolutePath: (path: string) => string;
   readConfig(path: string): Promise<ConfigReading>;
+  /** What the file may hold. */
+  configReference(): Promise<ConfigReference>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;
   /** The daemon's packet loop. Quick to load: packets wait for it. */

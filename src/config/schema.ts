@@ -121,10 +121,10 @@ export const tlsSection = section({
 export const etcdSection = section({
   endpoints: list(endpoint())
     .min(1, { error: 'must hold at least one URL such as http://10.8.64.10:2379' })
-    .default(['http://127.0.0.1:2379'])
+    .prefault(['http://127.0.0.1:2379'])
     .describe('etcd, as http:// or https:// URLs.'),
   prefix: keyPrefix()
-    .default('/coreos.com/network')
+    .prefault('/coreos.com/network')
     .describe('Where the network lives in etcd: its config and its subnets are beneath.'),
   username: parsed('must be a user name', (text) =>
     text === '' ? { refused: 'must be a user name' } : { value: text },
@@ -177,10 +177,10 @@ const dataplane = section({
 
 const files = section({
   subnetEnv: absolutePath()
-    .default('/run/flannel/subnet.env')
+    .prefault('/run/flannel/subnet.env')
     .describe("flannel's environment file: network, subnet, MTU, masquerading."),
   dockerOptions: absolutePath()
-    .default('/run/flannel/docker')
+    .prefault('/run/flannel/docker')
     .describe("Docker's environment file, made from the same values."),
 });
 
@@ -191,12 +191,12 @@ const docker = section({
       "How Docker learns its bridge's address, MTU and masquerading. options-file: flags in files.dockerOptions, for its unit to read; daemon-json: keys in its own configuration file; off: not from us.",
     ),
   daemonJson: absolutePath()
-    .default('/etc/docker/daemon.json')
+    .prefault('/etc/docker/daemon.json')
     .describe(
       "Docker's own configuration file. With daemon-json, bip, ip-masq and mtu are set in it; all else stays.",
     ),
   bridge: parsed('must be an interface name such as docker0', namedInterface)
-    .default('docker0')
+    .prefault('docker0')
     .describe("Docker's bridge: status and diff say when it is not as the lease wants it."),
   onChange: list(argument())
     .min(1, { error: 'must name a command and its arguments, such as [systemctl, restart, docker]' })
@@ -208,7 +208,7 @@ const docker = section({
 
 const instance = section({
   name: parsed('must be a name such as flannel0', instanceName)
-    .default(DEFAULT_INSTANCE.name)
+    .prefault(DEFAULT_INSTANCE.name)
     .describe(
       'Names the device and all that belongs to it. Two networks on one host are two files with two names.',
     ),
@@ -222,10 +222,10 @@ const instance = section({
     .default(77)
     .describe('The kernel marks our routes with this number: it is how they are known again.'),
   runtimeDirectory: absolutePath()
-    .default(DEFAULT_INSTANCE.runtimeDirectory)
+    .prefault(DEFAULT_INSTANCE.runtimeDirectory)
     .describe('Holds the status socket.'),
   stateDirectory: absolutePath()
-    .default('/var/lib/flannelette')
+    .prefault('/var/lib/flannelette')
     .describe('Holds what must survive a reboot.'),
 });
 

@@ -96,7 +96,8 @@ const YES_NO = new Map([
 /** The distance grows with the square of the length: nothing we know is longer. */
 const LONGEST_WORD = 200;
 
-function nearest(word: string, known: readonly string[]): string | undefined {
+/** The one of `known` that `word` most likely stands for; undefined when none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
   const same = known.find((candidate) => isSameWord(word, candidate));
   if (same !== undefined) return same;

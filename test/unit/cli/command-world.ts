@@ -4,6 +4,7 @@ import { configErrorsText } from '../../../src/cli/config-errors.js';
 import { runCommandLine } from '../../../src/cli/program.js';
 import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
 import { readConfig } from '../../../src/config/read-config.js';
+import { configReference } from '../../../src/config/reference.js';
 import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
 import { RememberedDataPlane } from '../../../src/runtime/remembered-data-plane.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
@@ -99,6 +100,7 @@ export class CommandWorld {
         const reading = readConfig(text, path);
         return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
       },
+      configReference: async () => configReference(),
       readText: async (path) => (await host.files.read(path))?.content,
       writeText: (path, content) => host.files.write(path, content, 0o644),
       forwarding: async () => this.#forwarding(),

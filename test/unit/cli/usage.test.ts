@@ -52,7 +52,19 @@ test('without a verb it shows the verbs, and that is wrong usage too', async () 
   assert.match(stderr, /^Usage: flannelette \[options\] \[command\]/);
 });
 
-const VERBS = ['validate', 'diff', 'apply', 'run', 'status', 'destroy', 'docker-opts', 'convert', 'version'];
+const VERBS = [
+  'validate',
+  'diff',
+  'apply',
+  'run',
+  'status',
+  'destroy',
+  'docker-opts',
+  'convert',
+  'explain',
+  'schema',
+  'version',
+];
 
 for (const argv of [['--help'], ['-h'], ['help']]) {
   test(`${argv.join(' ')} shows every verb on standard output and ends with 0`, async () => {
