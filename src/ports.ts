@@ -121,6 +121,8 @@ export interface Store {
   grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string>;
   /** Resolves with the seconds left, 0 when the lease is gone. */
   keepAlive(lease: string, signal: AbortSignal): Promise<number>;
+  /** Resolves with the seconds left, 0 when the lease is gone. Does not refresh it. */
+  secondsLeft(lease: string, signal: AbortSignal): Promise<number>;
   /** Gone already is success. */
   revokeLease(lease: string, signal: AbortSignal): Promise<void>;
   /** What the store complains of itself, though it serves: `NOSPACE`. */

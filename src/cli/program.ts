@@ -7,6 +7,7 @@ import { destroy } from './commands/destroy.js';
 import { diff } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
 import { explain } from './commands/explain.js';
+import { leases, releaseLease } from './commands/leases.js';
 import { run } from './commands/run.js';
 import { schema } from './commands/schema.js';
 import { status } from './commands/status.js';
@@ -93,6 +94,20 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       done(
         await destroy(context, path(options), { lease: options.lease ?? false, timeoutMs: options.timeout }),
       ),
+    );
+  const leasesVerb = verb('leases', 'list who holds which subnet')
+    .addOption(file())
+    .addOption(output())
+    .action(async (options: { file: string; output: Format }) =>
+      done(await leases(context, path(options), options.output)),
+    );
+  leasesVerb
+    .command('release <subnet>')
+    .description('give back the subnet of a host that is gone')
+    .exitOverride()
+    .configureOutput({ writeOut: context.out, writeErr: context.err })
+    .action(async (subnet: string, _options: object, command: Command) =>
+      done(await releaseLease(context, path(command.optsWithGlobals()), subnet)),
     );
   addDockerOptsOptions(
     verb('docker-opts', "write Docker's options from subnet.env, as mk-docker-opts.sh does"),

@@ -1,5 +1,6 @@
 /** The daemon's status as text. Pure. */
 import type { StatusReport } from '../model/status.js';
+import { table } from './table.js';
 
 export function statusText(report: StatusReport): string {
   return `${[...headLines(report), ...conditionLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
@@ -67,18 +68,4 @@ function trafficLines({ traffic }: StatusReport): string[] {
 
 function noteLines({ notes }: StatusReport): string[] {
   return notes.length === 0 ? [] : ['', ...notes.map((note) => `note: ${note}`)];
-}
-
-/** Nothing for a table without rows. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  if (rows.length === 0) return [];
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return ['', line(head), ...rows.map(line)];
 }

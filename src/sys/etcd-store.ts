@@ -168,6 +168,14 @@ class EtcdStore implements Store {
     });
   }
 
+  secondsLeft(lease: string, signal: AbortSignal): Promise<number> {
+    return this.#call('ask for the lease', 1, signal, async (client) => {
+      // -1 for one that is gone.
+      const { TTL } = await client.leaseClient.leaseTimeToLive({ ID: lease });
+      return Math.max(0, Number(TTL));
+    });
+  }
+
   async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
     this.#owed.add(lease);
     await this.#call('give back the lease', 1, signal, async (client) => {

@@ -118,6 +118,10 @@ export class MemoryStore implements Store {
     return this.#leaseTtls.get(lease) ?? 0;
   }
 
+  async secondsLeft(lease: string, signal: AbortSignal): Promise<number> {
+    return this.keepAlive(lease, signal);
+  }
+
   async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
     this.#check(signal);
     this.#leaseTtls.delete(lease);

@@ -187,8 +187,11 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       const lease = await store.grantLease(60, signal);
       const left = await other.keepAlive(lease, signal);
       assert.ok(left > 50 && left <= 60, `${left} seconds left`);
+      const alsoLeft = await other.secondsLeft(lease, signal);
+      assert.ok(alsoLeft > 50 && alsoLeft <= 60, `${alsoLeft} seconds left`);
       await store.revokeLease(lease, signal);
       assert.equal(await store.keepAlive(lease, signal), 0);
+      assert.equal(await store.secondsLeft(lease, signal), 0);
       assert.equal(await store.keepAlive('987654321', signal), 0);
     },
   );

@@ -121,6 +121,10 @@ export class FakeStore implements Store {
     return this.#ask(signal).keepAlive(lease, signal);
   }
 
+  async secondsLeft(lease: string, signal: AbortSignal): Promise<number> {
+    return this.#ask(signal).secondsLeft(lease, signal);
+  }
+
   async revokeLease(lease: string, signal: AbortSignal): Promise<void> {
     return this.#ask(signal).revokeLease(lease, signal);
   }

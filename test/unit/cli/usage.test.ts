@@ -60,6 +60,7 @@ const VERBS = [
   'status',
   'destroy',
   'docker-opts',
+  'leases',
   'convert',
   'explain',
   'schema',
