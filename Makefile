@@ -27,7 +27,7 @@ build: dist/.built ## Compile to dist/
 
 check: dist/.built ## Types, lint, import rules, unit and golden tests: no root, under a minute
 	node_modules/.bin/biome check --error-on-warnings
-	files=$$(scripts/list-tests unit golden) && $(run-tests) $$files
+	files=$$(scripts/list-tests unit golden) && $(run-tests) --test-concurrency=$$(nproc) $$files
 
 test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
 	files=$$(scripts/list-tests unit golden kernel etcd e2e) && $(run-tests) --test-concurrency=$(JOBS) $$files
