@@ -8,6 +8,7 @@ import { plannedSubnets } from './allocation.js';
 import { BackendError, type BackendPlan } from './backends/backend.js';
 import { backendPlan } from './backends/table.js';
 import type { Config } from './config.js';
+import { DesiredMemory } from './desired-memory.js';
 import type { Desired } from './diff.js';
 import { type DesiredDocker, desiredDocker, dockerSettings } from './docker/desired-docker.js';
 import { dockerOptionsFile, subnetEnv } from './env-files.js';
@@ -18,7 +19,7 @@ import { prefixesOf } from './lease-overlaps.js';
 import type { NetworkConfig } from './network.js';
 import type { DesiredObjects, DockerSettingsState, FileState } from './objects.js';
 import type { ResourceKey } from './plan.js';
-import type { StoreView } from './store-view.js';
+import { leasesHeldBy, type StoreView } from './store-view.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
 
 export interface DesiredInput {
@@ -57,7 +58,11 @@ export function isDecided<T extends { readonly objects: DesiredObjects }>(state:
   return 'objects' in state;
 }
 
-export function desiredState({ config, store, host, forwards }: DesiredInput): DesiredState | Undecided {
+/** `memory` is for whoever asks again and again: the result is the same, what did not change is not computed again. */
+export function desiredState(
+  { config, store, host, forwards }: DesiredInput,
+  memory = new DesiredMemory(),
+): DesiredState | Undecided {
   if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
   const network = effectiveNetwork(config, store);
   if ('waitsFor' in network) return network;
@@ -76,12 +81,15 @@ export function desiredState({ config, store, host, forwards }: DesiredInput): D
     backend = backendPlan({
       network,
       subnets,
-      leases: peerLeases(store.leases, publicIps),
+      leases: memory.others.listOf(store.leases, publicIps, (lease) =>
+        isHeldBy(publicIps, lease) ? undefined : lease,
+      ),
       host,
       mtu: config.network.mtu,
       dataplane: config.dataplane,
       instance: config.instance.name,
       requires,
+      memory: memory.backend,
     });
   } catch (error) {
     if (error instanceof BackendError) return { waitsFor: 'backend', reason: error.message };
@@ -167,25 +175,36 @@ function ownSubnets(
   host: HostFacts,
   publicIps: PublicIps,
 ): { readonly subnets: Subnets; readonly reason: string } | Undecided {
-  const planned = plannedSubnets({
+  const setAside = ownLeasesSetAside(store, publicIps);
+  const common = {
     network,
     publicIps,
-    leases: [...store.leases, ...ownLeasesSetAside(store, publicIps)],
-    taken: store.taken,
     ...(section.subnet && { pinned: section.subnet }),
     ...(host.previousSubnet && { previous: host.previousSubnet }),
-  });
+  };
+  // Who has a lease goes on with it, whatever the others hold: all of them are looked at only for a new one.
+  const own = [...ownLeases(store, publicIps), ...setAside];
+  const kept = plannedSubnets({ ...common, leases: own, taken: [] });
+  if ('subnets' in kept && KEPT.has(kept.why)) return { subnets: kept.subnets, reason: kept.why };
+  const planned = plannedSubnets({ ...common, leases: [...store.leases, ...setAside], taken: store.taken });
   if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error };
   return { subnets: planned.subnets, reason: planned.why };
 }
 
+const KEPT: ReadonlySet<string> = new Set(['own lease', 'reservation']);
+
+function ownLeases(store: StoreView, publicIps: PublicIps): readonly Lease[] {
+  const setAside = new Set(store.quarantined.flatMap(({ lease }) => lease ?? []));
+  return leasesHeldBy(store, publicIps).filter((lease) => !setAside.has(lease));
+}
+
 /** This host's leases that were set aside for the sake of no other host: only an older one of its own overlaps them. */
 function ownLeasesSetAside({ leases, quarantined }: StoreView, own: PublicIps): readonly Lease[] {
-  const held = peerLeases(leases, own).flatMap(({ subnets }) => prefixesOf(subnets));
+  const setAside = quarantined.flatMap(({ lease }) => (lease && isHeldBy(own, lease) ? lease : []));
+  if (setAside.length === 0) return [];
+  const held = leases.filter((lease) => !isHeldBy(own, lease)).flatMap(({ subnets }) => prefixesOf(subnets));
   const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));
-  return quarantined
-    .flatMap(({ lease }) => lease ?? [])
-    .filter((lease) => isHeldBy(own, lease) && prefixesOf(lease.subnets).every(isFree));
+  return setAside.filter((lease) => prefixesOf(lease.subnets).every(isFree));
 }
 
 /** Only the families that the network has: flannel publishes no IPv6 address in an IPv4 network. */
@@ -193,11 +212,7 @@ function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: Host
   return { ...(network.ipv4 && ipv4 && { ipv4 }), ...(network.ipv6 && ipv6 && { ipv6 }) };
 }
 
-/** A lease with our own public address is ours, and would be a loop as a peer. */
-function peerLeases(leases: readonly Lease[], own: PublicIps): readonly Lease[] {
-  return leases.filter((lease) => !isHeldBy(own, lease));
-}
-
+/** Such a lease is ours, and would be a loop as a peer. */
 function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
   return own.ipv4 !== undefined ? publicIps.ipv4 === own.ipv4 : publicIps.ipv6 === own.ipv6;
 }

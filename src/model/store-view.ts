@@ -1,7 +1,8 @@
 /** The store's content: entries as they stand there, and what they say. Read by wire/flannel-store.ts. */
 import type { Prefix } from './address.js';
-import type { Lease, Subnets } from './lease.js';
+import type { Lease, PublicIps, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
+import type { PersistentMap } from './persistent-map.js';
 
 export interface StoreEntry {
   /** Relative to the store's prefix: `config`, `subnets/10.5.34.0-24`. */
@@ -23,7 +24,12 @@ export interface StoreView {
   readonly quarantined: readonly QuarantinedLease[];
   /** Every subnet that a key names, in `leases` or not: an allocation keeps clear of them. */
   readonly taken: readonly Prefix[];
+  /** Where the leases of a host are found without looking through all of them. */
+  readonly holders?: LeaseHolders;
 }
+
+/** Public address → every lease with it that can be read. */
+export type LeaseHolders = PersistentMap<readonly Lease[]>;
 
 /** An entry below `subnets/` that cannot be trusted. It affects nobody else. */
 export interface QuarantinedLease {
@@ -40,4 +46,14 @@ export interface QuarantinedLease {
 /** Every lease whose key and value can be read, whether it can be a peer or not. */
 export function readableLeases({ leases, quarantined }: StoreView): readonly Lease[] {
   return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
+}
+
+/** This host's leases, those that cannot be peers among them. flannel knows a host by its IPv4 address, if it has one. */
+export function leasesHeldBy(view: StoreView, { ipv4, ipv6 }: PublicIps): readonly Lease[] {
+  const identity = ipv4 ?? ipv6;
+  if (identity === undefined) return [];
+  const candidates = view.holders === undefined ? readableLeases(view) : (view.holders.get(identity) ?? []);
+  return candidates.filter(({ attributes: { publicIps } }) =>
+    ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4,
+  );
 }

@@ -1,6 +1,7 @@
 /** What the desired state is computed from: the file, the store, the host. Wakes its subscribers when one of them changed. */
 import type { Config } from '../model/config.js';
 import { type DesiredState, desiredState, type Undecided } from '../model/desired.js';
+import { DesiredMemory } from '../model/desired-memory.js';
 import { equalJson } from '../model/equal-json.js';
 import { InterfaceError } from '../model/external-interface.js';
 import type { HostFacts } from '../model/host.js';
@@ -38,6 +39,7 @@ export class Inputs {
   #chosen: HostFacts | undefined;
   #awaySinceMs: number | undefined;
   #failures = 0;
+  readonly #memory = new DesiredMemory();
   #last: { config: Config; host: unknown; view: unknown; state: DesiredState | Undecided } | undefined;
 
   constructor(dependencies: InputsDependencies) {
@@ -63,7 +65,8 @@ export class Inputs {
     const last = this.#last;
     if (last !== undefined && last.config === config && last.host === host && last.view === view)
       return last.state;
-    const state = desiredState({ config, store: view, host, forwards: this.#deps.forwards });
+    const input = { config, store: view, host, forwards: this.#deps.forwards };
+    const state = desiredState(input, this.#memory);
     this.#last = { config, host, view, state };
     return state;
   }

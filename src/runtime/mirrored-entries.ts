@@ -2,6 +2,7 @@
  * The store's content put together from lists and events, in whatever order they arrive. Pure bookkeeping;
  * store-mirror.ts does the reading.
  */
+import { TrackedList } from '../model/tracked-list.js';
 import type { StoreEntry, StoreEvent, StoreSnapshot } from '../ports.js';
 
 /**
@@ -11,14 +12,14 @@ import type { StoreEntry, StoreEvent, StoreSnapshot } from '../ports.js';
  * - An entry that did not change stays the same object.
  */
 export class MirroredEntries {
-  #entries = new Map<string, StoreEntry>();
+  #entries = TrackedList.empty<StoreEntry>();
   /** Keys deleted by events since the last list, with the revision: a late put of such a key is ignored. */
   #deleted = new Map<string, bigint>();
   #clusterId: string | undefined;
   #listed = 0n;
   #revision = 0n;
 
-  get entries(): ReadonlyMap<string, StoreEntry> {
+  get entries(): TrackedList<StoreEntry> {
     return this.#entries;
   }
 
@@ -42,14 +43,17 @@ export class MirroredEntries {
     // Two lists were on their way and the newer one came first.
     if (isSameHistory && list.revision < this.#listed) return { hasChanged: false, isNewHistory: false };
 
-    const next = new Map<string, StoreEntry>();
+    const edits = new Map<string, StoreEntry | undefined>(
+      this.#entries.list.map(({ key }) => [key, undefined]),
+    );
     for (const entry of list.entries) {
       const known = this.#entries.get(entry.key);
-      next.set(entry.key, known !== undefined && isEqual(known, entry) ? known : entry);
+      edits.set(entry.key, known !== undefined && isEqual(known, entry) ? known : entry);
     }
-    if (isSameHistory) this.#keepNewer(next, list.revision);
+    if (isSameHistory) this.#keepNewer(edits, list.revision);
     else this.#deleted.clear();
-    const hasChanged = isFirst || !hasSameEntries(next, this.#entries);
+    const next = this.#entries.edited(edits);
+    const hasChanged = isFirst || next !== this.#entries;
     this.#entries = next;
     this.#clusterId = list.clusterId;
     this.#listed = list.revision;
@@ -59,33 +63,31 @@ export class MirroredEntries {
 
   /** Returns whether anything changed. */
   applyEvents(events: readonly StoreEvent[]): boolean {
-    let hasChanged = false;
+    const edits = new Map<string, StoreEntry | undefined>();
     for (const event of events) {
       const { key, modRevision } = event.type === 'put' ? event.entry : event;
-      if (modRevision <= this.#known(key)) continue;
-      if (event.type === 'put') {
-        this.#entries.set(key, event.entry);
-        this.#deleted.delete(key);
-        hasChanged = true;
-      } else {
-        hasChanged = this.#entries.delete(key) || hasChanged;
-        this.#deleted.set(key, modRevision);
-      }
+      if (modRevision <= this.#known(key, edits.get(key))) continue;
+      edits.set(key, event.type === 'put' ? event.entry : undefined);
+      if (event.type === 'put') this.#deleted.delete(key);
+      else this.#deleted.set(key, modRevision);
       if (modRevision > this.#revision) this.#revision = modRevision;
     }
+    const next = this.#entries.edited(edits);
+    const hasChanged = next !== this.#entries;
+    this.#entries = next;
     return hasChanged;
   }
 
-  /** Up to which revision everything about `key` is known. */
-  #known(key: string): bigint {
-    const known = this.#entries.get(key)?.modRevision ?? this.#deleted.get(key) ?? 0n;
+  /** Up to which revision everything about `key` is known; `newest` is what just became known of it. */
+  #known(key: string, newest: StoreEntry | undefined): bigint {
+    const known = newest?.modRevision ?? this.#deleted.get(key) ?? this.#entries.get(key)?.modRevision ?? 0n;
     return known > this.#listed ? known : this.#listed;
   }
 
-  #keepNewer(next: Map<string, StoreEntry>, listRevision: bigint): void {
-    for (const [key, entry] of this.#entries) if (entry.modRevision > listRevision) next.set(key, entry);
+  #keepNewer(edits: Map<string, StoreEntry | undefined>, listRevision: bigint): void {
+    for (const entry of this.#entries.list) if (entry.modRevision > listRevision) edits.set(entry.key, entry);
     for (const [key, revision] of this.#deleted) {
-      if (revision > listRevision) next.delete(key);
+      if (revision > listRevision) edits.set(key, undefined);
       else this.#deleted.delete(key);
     }
   }
@@ -98,13 +100,4 @@ function isEqual(left: StoreEntry, right: StoreEntry): boolean {
     left.lease === right.lease &&
     left.value === right.value
   );
-}
-
-function hasSameEntries(
-  left: ReadonlyMap<string, StoreEntry>,
-  right: ReadonlyMap<string, StoreEntry>,
-): boolean {
-  if (left.size !== right.size) return false;
-  for (const [key, entry] of left) if (right.get(key) !== entry) return false;
-  return true;
 }

@@ -4,6 +4,7 @@
  */
 import type { NetworkConfig } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
+import type { TrackedList } from '../model/tracked-list.js';
 import {
   type Clock,
   type Log,
@@ -36,7 +37,7 @@ export interface MirrorState {
   /** Why it is not live. */
   readonly error?: Error;
   readonly revision: bigint;
-  readonly entries: ReadonlyMap<string, StoreEntry>;
+  readonly entries: TrackedList<StoreEntry>;
 }
 
 /** Never more than one try a second, and back within two seconds once the store is. */
@@ -77,7 +78,7 @@ export class StoreMirror implements StoreAccess {
     if (!this.#isRead) return undefined;
     const declared = this.#deps.declared?.();
     if (this.#view === undefined || this.#viewedFor !== declared) {
-      this.#view = this.#read(this.#mirrored.entries.values(), declared);
+      this.#view = this.#read(this.#mirrored.entries, declared);
       this.#viewedFor = declared;
     }
     return this.#view;

