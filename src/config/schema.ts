@@ -173,6 +173,11 @@ const dataplane = section({
     .describe(
       'Which packets are taken from a peer. strict: sent from its public IP, by its subnet or itself; peer: sent from its public IP; off: by anyone, since a flannel host with several addresses may send from another one.',
     ),
+  offload: flag()
+    .default(true)
+    .describe(
+      'Whether the kernel is asked to move many packets at once (TSO, USO, UDP_SEGMENT, UDP_GRO). What it refuses is done without either way; false is for finding out whether one of them is to blame.',
+    ),
 });
 
 const files = section({

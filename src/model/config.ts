@@ -62,6 +62,8 @@ export interface DataplaneSection {
   readonly workers: number;
   /** Which inner packets are accepted from a peer; see dataplane/verdict.ts. */
   readonly sourceCheck: SourceCheck;
+  /** False: every packet moves by itself, whatever the kernel can do for many at once. */
+  readonly offload: boolean;
 }
 
 export type SourceCheck = 'strict' | 'peer' | 'off';

@@ -133,6 +133,8 @@ export interface ForwarderState {
   readonly publicIp: Address;
   readonly bind: { readonly address: Address; readonly port: number };
   readonly sourceCheck: SourceCheck;
+  /** Whether the kernel is asked to move many packets at once. */
+  readonly offload: boolean;
 }
 
 /** A row of the packet loop's table: packets to `subnet` go to `publicIp:port`. */

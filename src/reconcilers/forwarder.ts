@@ -15,14 +15,25 @@ const kind: Kind<ForwarderState> = {
     };
     compare('bind address', want.bind.address, have.bind.address);
     compare('port', want.bind.port, have.bind.port);
-    for (const field of ['multiQueue', 'mtu', 'tunAddress', 'subnet', 'publicIp', 'sourceCheck'] as const) {
+    for (const field of [
+      'multiQueue',
+      'mtu',
+      'tunAddress',
+      'subnet',
+      'publicIp',
+      'sourceCheck',
+      'offload',
+    ] as const) {
       compare(field, want[field], have[field]);
     }
     return differences;
   },
   interrupts: (verb, want, have) =>
     verb === 'delete' ||
-    (verb === 'update' && (want?.multiQueue !== have?.multiQueue || want?.bind.port !== have?.bind.port)),
+    (verb === 'update' &&
+      (want?.multiQueue !== have?.multiQueue ||
+        want?.bind.port !== have?.bind.port ||
+        want?.offload !== have?.offload)),
 };
 
 export function forwarderReconciler(dataPlane: DataPlane): Reconciler<ForwarderState> {

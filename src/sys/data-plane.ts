@@ -41,21 +41,18 @@ interface Devices {
 
 export interface DataPlaneOptions {
   readonly log: Log;
-  /** False: every packet is read, sent, received and written by itself, whatever the kernel can do. */
-  readonly offload?: boolean;
   /** The thread starts at once and not when it is first needed. */
   readonly early?: boolean;
 }
 
-export function createDataPlane({ log, offload = true, early = false }: DataPlaneOptions): DataPlane {
-  const dataPlane = new WorkerDataPlane(log, offload);
+export function createDataPlane({ log, early = false }: DataPlaneOptions): DataPlane {
+  const dataPlane = new WorkerDataPlane(log);
   if (early) dataPlane.start();
   return dataPlane;
 }
 
 class WorkerDataPlane implements DataPlane {
   readonly #log: Log;
-  readonly #offload: boolean;
   readonly #memory = countersMemory();
   readonly #counters = new Counters(this.#memory);
   readonly #wakes = new Set<() => void>();
@@ -68,9 +65,8 @@ class WorkerDataPlane implements DataPlane {
   #rows = new PeerRows();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(log: Log, offload: boolean) {
+  constructor(log: Log) {
     this.#log = log;
-    this.#offload = offload;
   }
 
   start(): void {
@@ -132,17 +128,17 @@ class WorkerDataPlane implements DataPlane {
 
   async #configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
     refuseIpv6(() => rulesOf(state));
-    const { tun: name, multiQueue, bind } = state;
+    const { tun: name, multiQueue, bind, offload } = state;
     const worker = this.#runningWorker();
     const opened: Devices = {};
     try {
-      const tun = { identity: `${name} ${multiQueue}`, claim: name };
+      const tun = { identity: `${name} ${multiQueue} ${offload}`, claim: name };
       if (this.#given.tun?.identity !== tun.identity) {
-        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue, this.#offload), signal);
+        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue, offload), signal);
       }
-      const socket = { identity: `${bind.address}:${bind.port}`, claim: bind.port };
+      const socket = { identity: `${bind.address}:${bind.port} ${offload}`, claim: bind.port };
       if (this.#given.socket?.identity !== socket.identity) {
-        const open = () => openUdpSocket(bind.address, bind.port, this.#offload);
+        const open = () => openUdpSocket(bind.address, bind.port, offload);
         opened.socket = await this.#opened('socket', socket, open, signal);
       }
       if (this.#worker !== worker) throw loopHasEnded();

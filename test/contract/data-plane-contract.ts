@@ -35,6 +35,7 @@ const STATE: ForwarderState = {
   publicIp: ADDRESSES[0],
   bind: { address: ADDRESSES[0], port: 8285 },
   sourceCheck: 'strict',
+  offload: true,
 };
 const OTHER_ADDRESS: ForwarderState = { ...STATE, bind: { address: ADDRESSES[1], port: 8285 } };
 const NOT_OURS: ForwarderState = { ...STATE, bind: { address: parseAddress('203.0.113.1'), port: 8285 } };

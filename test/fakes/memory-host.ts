@@ -31,6 +31,7 @@ export class MemoryHost {
       publicIp: parseAddress(publicIp),
       bind: { address: parseAddress(publicIp), port: PORT },
       sourceCheck: 'strict',
+      offload: true,
     };
     this.forwarder.rules = rulesOf(this.state);
     this.forwarder.tun = this.tun;

@@ -28,9 +28,9 @@ test('asks the kernel for all that it can do, and for nothing when told so', () 
 test('attaches to a TUN that the last holder left with offloads, without them', () =>
   withPair(async ({ a, b }) => {
     await a.dataPlane.close();
-    const other = new RemoteDataPlane(a.host, false);
+    const other = new RemoteDataPlane(a.host);
     try {
-      await other.configure(a.state);
+      await other.configure({ ...a.state, offload: false });
       await other.setPeers(b.peer);
       await transfers(a, b, 1 << 20);
     } finally {

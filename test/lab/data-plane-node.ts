@@ -1,7 +1,6 @@
 /**
  * A program of its own around one data plane: obeys calls that come over the IPC channel, one answer each, and
- * misbehaves on request. Started by data-plane-remote.ts inside a host of the lab; with the argument
- * `without-offload` it moves each packet by itself.
+ * misbehaves on request. Started by data-plane-remote.ts inside a host of the lab.
  */
 
 import type { PeerState } from '../../src/model/objects.js';
@@ -34,7 +33,7 @@ const log: Log = {
   warn: (fields, message) => lines.push(`warn ${message} ${JSON.stringify(fields)}`),
   error: (fields, message) => lines.push(`error ${message} ${JSON.stringify(fields)}`),
 };
-const dataPlane = createDataPlane({ log, offload: process.argv[2] !== 'without-offload' });
+const dataPlane = createDataPlane({ log });
 let wakes = 0;
 dataPlane.watch(() => {
   wakes++;

@@ -105,7 +105,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
   return {
     host,
     container,
-    dataPlane: new RemoteDataPlane(host, !withoutOffload.includes(name)),
+    dataPlane: new RemoteDataPlane(host),
     state: {
       tun: 'flannel0',
       multiQueue,
@@ -115,6 +115,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
       publicIp,
       bind: { address: publicIp, port: PORT },
       sourceCheck: 'strict',
+      offload: !withoutOffload.includes(name),
     },
     peer: { subnet, publicIp, port: PORT },
   };

@@ -16,9 +16,8 @@ export class RemoteDataPlane {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   #lastId = 0;
 
-  constructor(host: Holder, offload = true) {
-    const argv = [process.execPath, PROGRAM, ...(offload ? [] : ['without-offload'])];
-    const [command = '', ...args] = host.inside(argv);
+  constructor(host: Holder) {
+    const [command = '', ...args] = host.inside([process.execPath, PROGRAM]);
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
       stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     });

@@ -19,7 +19,7 @@ const DEFAULTS: Config = {
     prefix: '/coreos.com/network',
     leaseTtlSeconds: 86400,
   },
-  dataplane: { workers: 1, sourceCheck: 'strict' },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
   files: { subnetEnv: '/run/flannel/subnet.env', dockerOptions: '/run/flannel/docker' },
   docker: { mode: 'options-file', daemonJson: '/etc/docker/daemon.json', bridge: 'docker0' },
   instance: {
@@ -74,7 +74,7 @@ store:
     passwordFile: /etc/flannelette/password
     tls: { caFile: /etc/ca.pem, certFile: /etc/cert.pem, keyFile: /etc/key.pem }
     leaseTTL: 10m
-dataplane: { workers: 2, sourceCheck: peer }
+dataplane: { workers: 2, sourceCheck: peer, offload: false }
 files: { subnetEnv: /run/two/subnet.env, dockerOptions: /run/two/docker }
 docker:
   mode: daemon-json
@@ -107,7 +107,7 @@ instance:
       tls: { caFile: '/etc/ca.pem', certFile: '/etc/cert.pem', keyFile: '/etc/key.pem' },
       leaseTtlSeconds: 600,
     },
-    dataplane: { workers: 2, sourceCheck: 'peer' },
+    dataplane: { workers: 2, sourceCheck: 'peer', offload: false },
     files: { subnetEnv: '/run/two/subnet.env', dockerOptions: '/run/two/docker' },
     docker: {
       mode: 'daemon-json',

@@ -83,6 +83,7 @@ export const udp: Backend<UdpConfig> = (input) => {
             publicIp,
             bind: { address: bindAddress, port: network.backend.port },
             sourceCheck: dataplane.sourceCheck,
+            offload: dataplane.offload,
           },
           requires: onLink,
         },

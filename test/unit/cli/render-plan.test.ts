@@ -170,6 +170,7 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
         publicIp: ONE,
         bind: { address: ONE, port: 8285 },
         sourceCheck: 'strict',
+        offload: true,
       },
       'on 10.8.65.66:8285',
     ],

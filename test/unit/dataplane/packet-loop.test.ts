@@ -24,6 +24,7 @@ const STATE: ForwarderState = {
   publicIp: parseAddress('198.18.0.11'),
   bind: { address: parseAddress('198.18.0.11'), port: 8285 },
   sourceCheck: 'strict',
+  offload: true,
 };
 const TUN_FD = 20;
 const SOCKET_FD = 21;

@@ -24,7 +24,7 @@ const INPUT: BackendInput = {
     publicIps: { ipv4: US },
   },
   mtu: 'auto',
-  dataplane: { workers: 1, sourceCheck: 'strict' },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
   instance: 'flannel0',
   requires: ['lease:4.0.100.0-24'],
 };
@@ -93,7 +93,10 @@ test('udp binds where the other hosts send to: the address of the interface, not
 });
 
 test('several workers need a device with several queues', () => {
-  const { objects } = backendPlan({ ...INPUT, dataplane: { workers: 2, sourceCheck: 'off' } });
+  const { objects } = backendPlan({
+    ...INPUT,
+    dataplane: { workers: 2, sourceCheck: 'off', offload: false },
+  });
   assert.equal(objects.link?.[0]?.state.multiQueue, true);
   const { multiQueue, sourceCheck } = objects.forwarder?.[0]?.state ?? {};
   assert.deepEqual([multiQueue, sourceCheck], [true, 'off']);

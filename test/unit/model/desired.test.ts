@@ -129,6 +129,7 @@ test("the article's host", () => {
           publicIp: '10.8.65.66',
           bind: { address: '10.8.65.66', port: 8285 },
           sourceCheck: 'strict',
+          offload: true,
         },
       },
     ],

@@ -17,6 +17,7 @@ const STATE: ForwarderState = {
   publicIp: parseAddress('10.8.64.11'),
   bind: { address: parseAddress('10.8.64.11'), port: 8285 },
   sourceCheck: 'strict',
+  offload: true,
 };
 
 function wanting(change: Partial<ForwarderState> = {}): Desired<ForwarderState>[] {

@@ -34,6 +34,7 @@ async function loopWith(
       publicIp: address,
       bind: { address, port: 8285 },
       sourceCheck: 'strict',
+      offload: true,
     },
     signal,
   );

@@ -24,6 +24,7 @@ const FORWARDER: ForwarderState = {
   publicIp: parseAddress('10.8.65.66'),
   bind: { address: parseAddress('10.8.65.66'), port: 8285 },
   sourceCheck: 'strict',
+  offload: true,
 };
 const PEER: PeerState = {
   subnet: parsePrefix('4.0.32.0/24'),
