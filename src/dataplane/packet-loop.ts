@@ -74,10 +74,12 @@ export class PacketLoop {
     const ready = this.#io.wait(tun?.fd ?? NO_DESCRIPTOR, socket?.fd ?? NO_DESCRIPTOR, timeoutMs);
     if (this.#control.isStopped()) return;
     const now = this.#io.now();
-    if (ready & READY.TUN_GONE) this.#lose('tun', EBADFD);
-    else if (ready & READY.TUN) this.#serveTun(now);
     if (ready & READY.SOCKET_GONE) this.#lose('socket', EBADF);
     else if (ready & READY.SOCKET) this.#serveSocket(now);
+    if (ready & READY.TUN_GONE) this.#lose('tun', EBADFD);
+    // Before the write into the TUN returned the kernel may have put an answer there: looking costs less than a wait
+    // that says so.
+    else if (ready & (READY.TUN | READY.SOCKET)) this.#serveTun(now);
     // After the packets: the handles that `ready` speaks of are still the ones it was asked about.
     if (ready & READY.CONTROL || this.#hasMessages) this.#serveControl();
   }

@@ -27,8 +27,13 @@ export function createPacketIo(eventFd: number): PacketIo {
   };
 }
 
+/** One for all turns: a new one for each would be what a lone packet allocates. */
+const time = { monotonicMs: 0, epochMs: 0 };
+
 function now(): Now {
-  return { monotonicMs: performance.now(), epochMs: Date.now() };
+  time.monotonicMs = performance.now();
+  time.epochMs = Date.now();
+  return time;
 }
 
 class Poller {

@@ -9,11 +9,11 @@ import type { Messages } from '../dataplane/messages.js';
 import { HEADROOM_BYTES, MOST_PACKET_BYTES, type PacketBatch } from '../dataplane/packet-batch.js';
 import { VIRTIO_NET_HEADER_BYTES, writePlainHeader } from '../wire/virtio-net.js';
 import { endOfBatch } from './end-of-batch.js';
-import { addressOf, Gather } from './gather.js';
+import { addressOf, Gather, writeAddress } from './gather.js';
 
 const libc = koffi.load('libc.so.6');
 // koffi has no ssize_t; intptr_t is as wide, and comes as a number when it fits.
-const read = libc.func('intptr_t read(int fd, uintptr_t buffer, size_t bytes)');
+const readv = libc.func('intptr_t readv(int fd, uintptr_t vectors, int count)');
 const writev = libc.func('intptr_t writev(int fd, uintptr_t vectors, int count)');
 
 export class TunQueue implements TunDevice {
@@ -21,12 +21,16 @@ export class TunQueue implements TunDevice {
   readonly #fd: number;
   readonly #headerBytes: number;
   readonly #gather = new Gather();
+  /** Where the next packet goes: one struct iovec. An address as an argument would be a new number for each packet. */
+  readonly #place = new Uint32Array(4);
+  readonly #placeAddress = addressOf(this.#place);
   #batch: PacketBatch | undefined;
   #batchAddress = 0;
 
   constructor(fd: number, offloads: TunOffloads) {
     this.#fd = fd;
     this.#headerBytes = offloads.virtioHeader ? VIRTIO_NET_HEADER_BYTES : 0;
+    this.#place[2] = this.#headerBytes + MOST_PACKET_BYTES;
     this.takes = { tcp: offloads.tso, udp: offloads.uso };
   }
 
@@ -40,8 +44,8 @@ export class TunQueue implements TunDevice {
     let at = batch.from + HEADROOM_BYTES;
     while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
       if (headerBytes === 0) writePlainHeader(batch.bytes, at - VIRTIO_NET_HEADER_BYTES);
-      const into = this.#batchAddress + at - headerBytes;
-      const bytes = (read(this.#fd, into, headerBytes + MOST_PACKET_BYTES) as number) - headerBytes;
+      writeAddress(this.#place, 0, this.#batchAddress + at - headerBytes);
+      const bytes = (readv(this.#fd, this.#placeAddress, 1) as number) - headerBytes;
       if (bytes < 0) return endOfBatch(batch);
       batch.at[batch.count] = at;
       batch.lengths[batch.count++] = bytes;

@@ -114,6 +114,18 @@ test('never waits longer than a second, and not at all while messages may be lef
   assert.deepEqual(waited, { tun: TUN_FD, socket: SOCKET_FD, timeoutMs: 1000 });
 });
 
+test('looks for an answer that the kernel has put into the TUN while it took a packet', () => {
+  configured();
+  control.messages.push(peers(2, 63));
+  turn(READY.CONTROL);
+  const peer = network.open('198.18.0.12', 8285);
+  peer.sendTo(socket, packetOf({ source: '10.1.63.2', destination: '10.1.40.2' }));
+  tun.outgoing.push(packetOf());
+  turn(READY.SOCKET);
+  const { sent, received } = counters.totals();
+  assert.deepEqual([received.packets, sent.packets], [1, 1]);
+});
+
 test('obeys in order and answers each message', () => {
   control.messages.push(peers(7, 63), peers(8, 64));
   turn(READY.CONTROL);
