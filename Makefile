@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 # Directories are listed too: their time changes when a file in them goes away. The dots keep the directory
 # test/. apart from the target test.
-sources := $(shell find src/. test/. examples/. -type d -o -name '*.ts')
+sources := $(shell find src/. test/. examples/. bench/. -type d -o -name '*.ts')
 
 PREFIX ?= /usr/local
 
@@ -18,7 +18,7 @@ JOBS ?= 2
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test demo golden install uninstall deb pack clean root packages
+.PHONY: help build check test demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: root packages dist/.built ## Everything against real kernels and real etcd
 
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js
+
+bench: root packages dist/.built ## What the packet loop carries beside routing and vxlan: root; ONLY=udp64 RUNS=1 for a part
+	node dist/bench/bench.js
 
 golden: dist/.built ## Rewrite the expected files of the golden tests: read the diff before you commit
 	files=$$(scripts/list-tests golden) && GOLDEN=write $(run-tests) $$files

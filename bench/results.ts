@@ -1,0 +1,108 @@
+/** What was measured, as it stands in docs/bench/results.json, and what follows from it. Pure. */
+import { median } from '../test/lab/figures.js';
+
+/** The ways from one container to the other. */
+export const PATHS = ['routing', 'vxlan', 'offload', 'single'] as const;
+export type PathName = (typeof PATHS)[number];
+
+export const PATH_TITLES: Readonly<Record<PathName, string>> = {
+  routing: 'plain routing',
+  vxlan: 'kernel vxlan',
+  offload: 'flannelette',
+  single: 'flannelette, offload: false',
+};
+
+/** `segmenting` takes super-packets, as veth does; `plain` takes single packets only, as most network cards do. */
+export const UNDERLAYS = ['segmenting', 'plain'] as const;
+export type UnderlayName = (typeof UNDERLAYS)[number];
+
+export const UNDERLAY_TITLES: Readonly<Record<UnderlayName, string>> = {
+  segmenting: 'segmentation offload',
+  plain: 'single packets only',
+};
+
+export interface FigureKind {
+  readonly title: string;
+  readonly unit: string;
+  readonly digits: number;
+}
+
+export const FIGURES = {
+  tcp1: { title: 'TCP, 1 stream', unit: 'Mbit/s', digits: 0 },
+  tcp4: { title: 'TCP, 4 streams', unit: 'Mbit/s', digits: 0 },
+  tcp1Cpu: { title: 'CPU for TCP, 1 stream', unit: 's/Gbit', digits: 3 },
+  udp64: { title: 'UDP, 64 bytes, delivered', unit: 'packets/s', digits: 0 },
+  udp512: { title: 'UDP, 512 bytes, delivered', unit: 'packets/s', digits: 0 },
+  udp1400: { title: 'UDP, 1,400 bytes, delivered', unit: 'packets/s', digits: 0 },
+  ping: { title: 'ping, average', unit: 'ms', digits: 3 },
+  idleCpu: { title: 'CPU of the daemon, idle', unit: '% of a core', digits: 2 },
+  lightCpu: { title: 'CPU of the daemon, 100 packets/s', unit: '% of a core', digits: 2 },
+  rss: { title: 'memory of the daemon, most', unit: 'MB', digits: 0 },
+  collections: { title: 'garbage collections of the daemon in 10 million packets', unit: 'times', digits: 0 },
+  memoryGrowth: { title: 'memory that the daemon gained in 10 million packets', unit: 'MB', digits: 1 },
+} as const satisfies Readonly<Record<string, FigureKind>>;
+export type FigureName = keyof typeof FIGURES;
+
+export interface Figure {
+  readonly underlay: UnderlayName;
+  readonly path: PathName;
+  readonly figure: FigureName;
+  /** One for each run, in the order taken. */
+  readonly values: readonly number[];
+}
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly system: string;
+  readonly node: string;
+}
+
+export interface Results {
+  /** ISO 8601, UTC. */
+  readonly measuredAt: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly seconds: number;
+  readonly figures: readonly Figure[];
+}
+
+export interface Summary {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Undefined where it was not measured. */
+export function summaryOf(
+  { figures }: Pick<Results, 'figures'>,
+  underlay: UnderlayName,
+  path: PathName,
+  figure: FigureName,
+): Summary | undefined {
+  const values = figures.find(
+    (one) => one.underlay === underlay && one.path === path && one.figure === figure,
+  )?.values;
+  if (values === undefined || values.length === 0) return undefined;
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
+}
+
+/** The median as a multiple of kernel vxlan's under the same setting. */
+export function ratioToVxlan(
+  results: Pick<Results, 'figures'>,
+  underlay: UnderlayName,
+  path: PathName,
+  figure: FigureName,
+): number | undefined {
+  const ours = summaryOf(results, underlay, path, figure);
+  const vxlan = summaryOf(results, underlay, 'vxlan', figure);
+  return ours === undefined || vxlan === undefined ? undefined : ours.median / vxlan.median;
+}
+
+/** `12,345`, or `0.149`. */
+export function shown(figure: FigureName, value: number): string {
+  const { digits } = FIGURES[figure];
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
