@@ -30,6 +30,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'store.static.peers[].publicIP': '10.8.65.53',
   'dataplane.workers': '1',
   'dataplane.sourceCheck': 'peer',
+  'dataplane.offload': 'false',
   'files.subnetEnv': '/run/flannel/subnet.env',
   'files.dockerOptions': '/run/flannel/docker',
   'docker.mode': 'daemon-json',
