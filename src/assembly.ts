@@ -1,18 +1,20 @@
 /** The reconcilers of one instance over a set of ports, real or fake. Knows every reconciler and no implementation of a port. */
-import { linkAlias } from './model/backends/udp.js';
 import type { Config } from './model/config.js';
 import { isDecided } from './model/desired.js';
+import { linkAlias } from './model/mark.js';
 import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
 import type { DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
 import { addressReconciler } from './reconcilers/address.js';
 import { dockerBridgeReconciler } from './reconcilers/docker-bridge.js';
 import { type DockerSettingsPlace, dockerSettingsReconciler } from './reconcilers/docker-settings.js';
+import { fdbReconciler } from './reconcilers/fdb.js';
 import { fileReconciler } from './reconcilers/file.js';
 import { forwardReconciler } from './reconcilers/forward.js';
 import { forwarderReconciler } from './reconcilers/forwarder.js';
 import { leaseReconciler } from './reconcilers/lease.js';
 import { linkReconciler } from './reconcilers/link.js';
 import { masqueradeReconciler } from './reconcilers/masquerade.js';
+import { neighbourReconciler } from './reconcilers/neighbour.js';
 import { networkConfigReconciler } from './reconcilers/network-config.js';
 import { peerReconciler } from './reconcilers/peer.js';
 import { routeReconciler } from './reconcilers/route.js';
@@ -55,6 +57,8 @@ export function reconcilersOf(
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),
     ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),
+    fdb: fdbReconciler(netlink, alias, scope),
+    neighbour: neighbourReconciler(netlink, alias, scope),
     route: routeReconciler(netlink, instance.routeProtocol, scope),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),

@@ -3,11 +3,14 @@ import type { Address, Prefix } from './model/address.js';
 import type { StoreTrouble } from './model/conditions.js';
 import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
+  FdbState,
   ForwarderState,
   ForwardState,
   MasqueradeState,
+  NeighbourState,
   PeerState,
   SysctlState,
+  VxlanState,
 } from './model/objects.js';
 import type { StoreEntry } from './model/store-view.js';
 
@@ -150,6 +153,19 @@ export interface NetlinkLink {
   readonly carrier: boolean;
   readonly alias?: string;
   readonly tun?: { readonly mode: 'tun' | 'tap'; readonly persist: boolean; readonly multiQueue: boolean };
+  readonly vxlan?: VxlanState;
+}
+
+/** An entry of the neighbour table. */
+export interface NetlinkNeighbour extends NeighbourState {
+  /** NUD_PERMANENT: neither asked for nor forgotten. */
+  readonly permanent: boolean;
+}
+
+/** An entry of a VXLAN device's forwarding database. */
+export interface NetlinkFdbEntry extends FdbState {
+  /** NUD_PERMANENT: written by somebody, not learned. */
+  readonly permanent: boolean;
 }
 
 export interface NetlinkAddress {
@@ -198,7 +214,10 @@ export type NetlinkRequest =
       readonly mtu?: number;
       readonly up?: boolean;
       readonly alias?: string;
+      readonly mac?: string;
     }
+  /** Down, with the MTU that the underlay leaves. EEXIST when a link of that name, or of that VNI and port, is there. */
+  | { readonly op: 'add-vxlan'; readonly name: string; readonly vxlan: VxlanState }
   | { readonly op: 'delete-link'; readonly name: string }
   | {
       readonly op: 'add-address' | 'delete-address';
@@ -207,9 +226,20 @@ export type NetlinkRequest =
       readonly length: number;
     }
   /** add: EEXIST when the place is taken. replace: overwrites whatever is there, whoever made it. */
-  | { readonly op: 'add-route' | 'replace-route' | 'delete-route'; readonly route: NetlinkRouteSpec };
+  | { readonly op: 'add-route' | 'replace-route' | 'delete-route'; readonly route: NetlinkRouteSpec }
+  /** Permanent ones; replace: whatever there is for the address. ENOENT when there is nothing to delete. */
+  | ({ readonly op: 'replace-neighbour' | 'delete-neighbour' } & NeighbourState)
+  /** Permanent ones; replace: whatever there is for the MAC. ENOENT when there is nothing to delete. */
+  | ({ readonly op: 'replace-fdb' | 'delete-fdb' } & FdbState);
 
-export type NetlinkGroup = 'link' | 'ipv4-address' | 'ipv6-address' | 'ipv4-route' | 'ipv6-route';
+/** `neighbour`: neighbours and forwarding entries alike. */
+export type NetlinkGroup =
+  | 'link'
+  | 'neighbour'
+  | 'ipv4-address'
+  | 'ipv6-address'
+  | 'ipv4-route'
+  | 'ipv6-route';
 
 /** Reads reject with ObserveError when a dump was interrupted or incomplete after its retries. */
 export interface Netlink {
@@ -217,11 +247,18 @@ export interface Netlink {
   addresses(): Promise<readonly NetlinkAddress[]>;
   /** All tables unless one is given. */
   routes(filter?: { readonly table?: number; readonly protocol?: number }): Promise<readonly NetlinkRoute[]>;
+  /** Those with a MAC, on one link; none when the link is gone. */
+  neighbours(link: string): Promise<readonly NetlinkNeighbour[]>;
+  /** Those of a VXLAN device that name a host, but for the one of all other MACs; none when the link is gone. */
+  fdb(link: string): Promise<readonly NetlinkFdbEntry[]>;
   /** The kernel's own choice (RTM_GETROUTE); undefined when unreachable. */
   routeTo(
     destination: Address,
   ): Promise<{ readonly link: string; readonly source?: Address; readonly via?: Address } | undefined>;
-  /** Carried out in order; one entry each, undefined for success. A link name that does not exist gives ENODEV. */
+  /**
+   * Carried out in order; one entry each, undefined for success. A link name that does not exist gives ENODEV, also when
+   * an earlier one of `requests` makes it: names are looked up first.
+   */
   request(requests: readonly NetlinkRequest[]): Promise<readonly (SystemError | undefined)[]>;
   /** Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. */
   watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void;

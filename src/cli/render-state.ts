@@ -12,11 +12,19 @@ const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
   },
   lease: ({ attributes: { publicIps } }) =>
     `at ${[publicIps.ipv4, publicIps.ipv6].filter((ip) => ip !== undefined).join(', ')}`,
-  link: ({ kind, mtu, multiQueue }) => `${kind}, mtu ${mtu}${multiQueue ? ', multi-queue' : ''}`,
+  link: ({ kind, mtu, multiQueue, vxlan }) =>
+    [
+      kind,
+      ...(vxlan ? [`id ${vxlan.vni}`, `port ${vxlan.port}`] : []),
+      `mtu ${mtu}`,
+      ...(multiQueue ? ['multi-queue'] : []),
+    ].join(', '),
   sysctl: ({ value }) => value,
   address: () => '',
   forwarder: ({ bind }) => `on ${bind.address}:${bind.port}`,
   peer: ({ publicIp, port }) => `at ${publicIp}:${port}`,
+  fdb: ({ destination }) => `to ${destination}`,
+  neighbour: ({ mac }) => `at ${mac}`,
   route: ({ link, via }) => [via && `via ${via}`, link && `dev ${link}`].filter(Boolean).join(' '),
   masquerade: ({ rules }) => `${rules.length} rules`,
   forward: ({ accept }) => `accepts ${accept.join(', ')}`,

@@ -1,4 +1,4 @@
-/** For each key of the file a value as one would write it there. */
+/** For each key of the file a value as one would write it there; a backend's options bring their own. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
   apiVersion: 'flannelette/v1',
   'network.cidr': '4.0.0.0/16',
@@ -9,7 +9,6 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'network.ipMasq': 'true',
   'network.publish': 'always',
   'network.backend.type': 'udp',
-  'network.backend.port': '8285',
   'host.interface': 'eth1',
   'host.interface.name': 'eth1',
   'host.interface.address': '10.8.65.66',

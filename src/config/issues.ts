@@ -27,7 +27,7 @@ function single(issue: Issue): readonly Issue[] {
 
 function issueMistakes(issue: Issue, parent: Path, value: unknown): readonly Mistake[] {
   const path = [...parent, ...issue.path.filter((step) => typeof step !== 'symbol')];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, value));
   if (issue.code === 'invalid_union') {
     // The side that accepts this type of value explains best what is wrong with it.
     const side = issue.errors.find((issues) => !issues.some(refusesType));
@@ -43,15 +43,15 @@ function refusesType(issue: Issue): boolean {
   return issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
 }
 
-function unknownKey(path: Path, key: string): Mistake {
+function unknownKey(path: Path, key: string, content: unknown): Mistake {
   const at = [...path, key];
-  const neighbour = nearestKey(path, key);
+  const neighbour = nearestKey(path, key, content);
   const elsewhere = neighbour === undefined ? otherPlaceOf(key) : undefined;
   const hint =
     neighbour !== undefined
       ? `did you mean ${shortText(neighbour)}?`
       : elsewhere && `did you mean ${pathText(elsewhere)}?`;
-  const message = `is not a key here: must be ${inWords(knownKeys(path))}`;
+  const message = `is not a key here: must be ${inWords(knownKeys(path, content))}`;
   return { path: at, at: 'key', message, ...(hint === undefined ? {} : { hint }) };
 }
 

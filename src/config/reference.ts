@@ -12,12 +12,15 @@ interface Node {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Node[];
+  /** Forms of one section, told apart by their `type`. */
+  readonly oneOf?: readonly Node[];
   readonly properties?: Readonly<Record<string, Node>>;
   readonly items?: Node;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly default?: unknown;
   readonly description?: string;
+  readonly examples?: readonly string[];
 }
 
 /** Names and marks hang on these: the daemon refuses to change them while it runs. */
@@ -47,12 +50,42 @@ function keysOf(node: Node, path: string): readonly KeyReference[] {
     const at = path === '' ? name : `${path}.${name}`;
     return [keyReference(child, at), ...keysOf(child, at)];
   });
-  return [...own, ...inner];
+  return [...own, ...(node.oneOf === undefined ? [] : keysOfForms(node.oneOf, path)), ...inner];
+}
+
+/** Each key once, whichever forms have it: what they say of it differently is said of each. */
+function keysOfForms(forms: readonly Node[], path: string): readonly KeyReference[] {
+  const byPath = new Map<string, { form: string; key: KeyReference }[]>();
+  for (const form of forms) {
+    for (const key of keysOf(form, path)) {
+      const of = { form: String(form.properties?.type?.const), key };
+      byPath.set(key.path, [...(byPath.get(key.path) ?? []), of]);
+    }
+  }
+  return [...byPath.values()].map((uses) => {
+    const [{ key }] = uses as [(typeof uses)[number]];
+    const isShared = uses.length === forms.length;
+    const differing = (texts: readonly (string | undefined)[]) =>
+      uses.flatMap(({ form }, index) => (texts[index] === undefined ? [] : [`${texts[index]} (${form})`]));
+    const said = (texts: readonly (string | undefined)[]) =>
+      new Set(texts).size === 1 ? (texts[0] ?? '') : inWords(differing(texts));
+    const types = uses.map((use) => use.key.type);
+    const fallback = isShared ? key.default : said(uses.map((use) => use.key.default));
+    const { default: _, ...rest } = key;
+    return {
+      ...rest,
+      type: isShared ? inWords(types) : said(types),
+      ...(fallback !== undefined && fallback !== '' && { default: fallback }),
+      description: isShared
+        ? key.description
+        : `${inWords(uses.map(({ form }) => form))}: ${said(uses.map((use) => use.key.description))}`,
+    };
+  });
 }
 
 function keyReference(node: Node, path: string): KeyReference {
-  const isSection = node.type === 'object';
-  const example = EXAMPLES[path];
+  const isSection = node.type === 'object' || node.oneOf !== undefined;
+  const example = EXAMPLES[path] ?? node.examples?.[0];
   return {
     path,
     type: typeText(node),
@@ -64,6 +97,7 @@ function keyReference(node: Node, path: string): KeyReference {
 }
 
 function typeText(node: Node): string {
+  if (node.oneOf !== undefined) return 'section';
   if (node.anyOf !== undefined) return inWords(node.anyOf.map(typeText));
   if (node.const !== undefined) return written(node.const);
   if (node.enum !== undefined) return inWords(node.enum.map(written));

@@ -1,6 +1,7 @@
 /** The YAML file's shape: every key, its default and what it means. The reference page is made from it. */
 import { z } from 'zod';
 import { DEFAULT_INSTANCE, type InterfaceSelector } from '../model/config.js';
+import { backendSection } from './backend-section.js';
 import {
   absolutePath,
   argument,
@@ -57,10 +58,7 @@ const network = section({
     .describe(
       'When this network is written to the store: create, when there is none; always, also when this file changed since it was last written.',
     ),
-  backend: section({
-    type: choice(['udp']).default('udp').describe('How packets reach the other hosts.'),
-    port: integer(1, 65535).default(8285).describe('UDP port, the same on every host.'),
-  })
+  backend: backendSection()
     .prefault({})
     .describe('How packets are carried. Every host of the network must agree on it.'),
 });

@@ -4,40 +4,66 @@ import { shortText } from './mistake.js';
 import type { Path } from './outline.js';
 import { configSchema } from './schema.js';
 
-/** The schema of what stands at `path`; undefined for a key that is not known. */
-export function fieldAt(path: Path): z.core.$ZodType | undefined {
+/** The schema of what stands at `path` in `content`; undefined for a key that is not known. */
+export function fieldAt(path: Path, content?: unknown): z.core.$ZodType | undefined {
+  return fieldsAt(path, content)[0];
+}
+
+/** Each schema that may be meant: of a section that has several forms, those of the form that `content` says. */
+function fieldsAt(path: Path, content?: unknown): readonly z.core.$ZodType[] {
   let fields: readonly z.core.$ZodType[] = [configSchema];
+  let inner = content;
   for (const step of path) {
-    fields = fields.flatMap(branches).flatMap((field) => {
-      if (field instanceof z.ZodArray && typeof step === 'number') return [field.element];
-      const known = field instanceof z.ZodObject && Object.hasOwn(field.shape, step);
-      return known ? [field.shape[step] as z.core.$ZodType] : [];
-    });
+    const held = inner;
+    fields = fields
+      .flatMap((field) => branches(field, held))
+      .flatMap((field) => {
+        if (field instanceof z.ZodArray && typeof step === 'number') return [field.element];
+        const known = field instanceof z.ZodObject && Object.hasOwn(field.shape, step);
+        return known ? [field.shape[step] as z.core.$ZodType] : [];
+      });
+    inner = valueIn(inner, step);
   }
-  return fields[0];
+  return fields;
 }
 
-/** The keys that are known in the section at `path`. */
-export function knownKeys(path: Path): readonly string[] {
-  const field = fieldAt(path);
-  if (field === undefined) return [];
-  return branches(field).flatMap((branch) =>
-    branch instanceof z.ZodObject ? Object.keys(branch.shape) : [],
-  );
+function valueIn(value: unknown, step: string | number): unknown {
+  const isHeld = typeof value === 'object' && value !== null && Object.hasOwn(value, step);
+  return isHeld ? (value as Record<string | number, unknown>)[step] : undefined;
 }
 
-/** `field` without its wrappers (a default, optional, a transformation), and each side of a union. */
-function branches(field: z.core.$ZodType): readonly z.core.$ZodType[] {
+/** The keys that are known in the section at `path` of `content`. */
+export function knownKeys(path: Path, content?: unknown): readonly string[] {
+  const value = path.reduce<unknown>(valueIn, content);
+  const keys = fieldsAt(path, content)
+    .slice(0, 1)
+    .flatMap((field) => branches(field, value))
+    .flatMap((branch) => (branch instanceof z.ZodObject ? Object.keys(branch.shape) : []));
+  return [...new Set(keys)];
+}
+
+/** `field` without its wrappers (a default, optional, a transformation), and each side of a union that `value` may be meant for. */
+function branches(field: z.core.$ZodType, value?: unknown): readonly z.core.$ZodType[] {
   if (field instanceof z.ZodDefault || field instanceof z.ZodPrefault || field instanceof z.ZodOptional) {
-    return branches(field.unwrap());
+    return branches(field.unwrap(), value);
   }
-  if (field instanceof z.ZodPipe) return branches(field.in);
-  return field instanceof z.ZodUnion ? field.options.flatMap(branches) : [field];
+  if (field instanceof z.ZodPipe) return branches(field.in, value);
+  if (field instanceof z.ZodDiscriminatedUnion) {
+    const kind = valueIn(value, field.def.discriminator);
+    const sides = field.options.flatMap((option) => branches(option));
+    const meant = sides.filter(
+      (side) =>
+        side instanceof z.ZodObject &&
+        z.safeParse(side.shape[field.def.discriminator] as z.core.$ZodType, kind).success,
+    );
+    return value === undefined || meant.length === 0 ? sides : meant;
+  }
+  return field instanceof z.ZodUnion ? field.options.flatMap((option) => branches(option, value)) : [field];
 }
 
-/** The key that was meant by `key` in the section at `path`: a neighbour, or the same key of another section. */
-export function nearestKey(path: Path, key: string): string | undefined {
-  return nearest(key, knownKeys(path));
+/** The key that was meant by `key` in the section at `path` of `content`: a neighbour, or the same key of another section. */
+export function nearestKey(path: Path, key: string, content?: unknown): string | undefined {
+  return nearest(key, knownKeys(path, content));
 }
 
 /** The one other place where `key` is known, for text that is indented wrongly. */
@@ -58,9 +84,9 @@ function keyPaths(field: z.core.$ZodType, path: Path): readonly Path[] {
 
 /** The value that was meant by `value` at `path`, as it is written in YAML: `8285` for `"8285"`, `true` for `yes`. */
 export function nearestValue(path: Path, value: unknown): string | undefined {
-  const field = fieldAt(path);
-  if (field === undefined) return undefined;
-  const meant = rewritten(field, value).find((other) => z.safeParse(field, other).success);
+  const meant = fieldsAt(path)
+    .flatMap((field) => rewritten(field, value).filter((other) => z.safeParse(field, other).success))
+    .at(0);
   if (meant === undefined) return undefined;
   return Array.isArray(meant) ? `[${meant.map(shortText).join(', ')}]` : shortText(meant);
 }
@@ -71,7 +97,10 @@ function rewritten(field: z.core.$ZodType, value: unknown): readonly unknown[] {
   const trimmed = value.trim();
   const number = /^\d+$/.test(trimmed) ? [Number(trimmed)] : [];
   const word = YES_NO.get(trimmed.toLowerCase());
-  const choice = nearest(trimmed, branches(field).flatMap(choices));
+  const choice = nearest(
+    trimmed,
+    branches(field).flatMap((branch) => choices(branch)),
+  );
   const items = trimmed.split(trimmed.includes(',') ? /\s*,\s*/ : /\s+/);
   return [...number, word, choice, trimmed, trimmed.toLowerCase(), items].filter(
     (other) => other !== undefined && other !== value,

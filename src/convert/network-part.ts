@@ -2,6 +2,8 @@
 import { fieldRefusal } from '../config/field-refusal.js';
 import { placesIn } from '../config/outline.js';
 import { tryParseAddress } from '../model/address.js';
+import { isWorthWriting } from '../model/backends/options.js';
+import { backendNamed } from '../model/backends/table.js';
 import type { NetworkConfig } from '../model/network.js';
 import {
   booleanField,
@@ -62,17 +64,17 @@ function partOf(fields: Fields, text: string, placed: Placed): Part {
     networkLines(network, fields, placed),
     backendLines(network, fields, placed),
     unknownFields(fields, KNOWN, [], placed),
-    unknownFields(backendFields(fields) ?? [], ['Type', 'Port'], ['Backend'], placed),
+    unknownFields(backendFields(fields) ?? [], ['Type', ...jsonNames(network)], ['Backend'], placed),
     unusedFields(fields, placed),
   );
 }
 
-/** The file has other backends one day: it is asked. */
+/** flannel has backends that the file has not: it is asked. */
 function backendObstacle(fields: Fields, placed: Placed): Part | undefined {
   const options = backendFields(fields);
   const type = options && stringField(options, 'Type', 'Backend.')?.toLowerCase();
   if (type === undefined) return undefined;
-  const refused = fieldRefusal([...BACKEND, 'type'], type);
+  const refused = fieldRefusal(BACKEND, { type });
   if (refused === undefined) return undefined;
   return lost(
     origin(['Backend', 'Type'], placed),
@@ -120,8 +122,19 @@ function backendLines({ backend }: NetworkConfig, fields: Fields, placed: Placed
     options === undefined ? "flanneld's default without Backend, whatever its manual says" : from('Type');
   return joined(
     line([...BACKEND, 'type'], backend.type, type),
-    line([...BACKEND, 'port'], backend.port, from('Port')),
+    ...Object.entries(backendNamed(backend.type)?.options ?? {}).map(([name, option]) => {
+      const value = backend[name];
+      const isSaid = (field(options ?? [], option.json) ?? null) !== null;
+      // What nobody has said and is no number that versions of flannel may differ in goes without saying.
+      return value === undefined || (!isSaid && !isWorthWriting(option, value))
+        ? joined()
+        : line([...BACKEND, name], value, from(option.json));
+    }),
   );
+}
+
+function jsonNames({ backend }: NetworkConfig): readonly string[] {
+  return Object.values(backendNamed(backend.type)?.options ?? {}).map(({ json }) => json);
 }
 
 const IPV4_FIELDS = ['Network', 'SubnetLen', 'SubnetMin', 'SubnetMax'] as const;

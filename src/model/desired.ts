@@ -42,6 +42,8 @@ export interface DesiredState {
   readonly publicIps: PublicIps;
   readonly mtu: number;
   readonly devices: BackendPlan['devices'];
+  /** Packets are carried by a loop in this program: without a daemon none are. */
+  readonly hasPacketLoop: boolean;
   readonly networks: readonly Prefix[];
   /** Absent when Docker is left alone. */
   readonly docker?: DesiredDocker;
@@ -84,6 +86,7 @@ export function desiredState(
       leases: memory.others.listOf(store.leases, publicIps, (lease) =>
         isHeldBy(publicIps, lease) ? undefined : lease,
       ),
+      ...ownLeaseIn(store, publicIps),
       host,
       mtu: config.network.mtu,
       dataplane: config.dataplane,
@@ -110,6 +113,7 @@ export function desiredState(
     publicIps,
     mtu,
     devices,
+    hasPacketLoop: objects.forwarder !== undefined,
     networks,
     ...(docker && { docker }),
     ignoredLeases: backend.ignored,
@@ -137,6 +141,8 @@ export function desiredState(
       address: objects.address ?? [],
       forwarder: forwards ? (objects.forwarder ?? []) : [],
       peer: forwards ? (objects.peer ?? []) : [],
+      fdb: objects.fdb ?? [],
+      neighbour: objects.neighbour ?? [],
       route: objects.route ?? [],
       masquerade: config.network.ipMasq
         ? required(requires, desiredMasquerade(masqueradeTable(config.instance.name), network, subnets))
@@ -215,6 +221,11 @@ function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: Host
 /** Such a lease is ours, and would be a loop as a peer. */
 function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
   return own.ipv4 !== undefined ? publicIps.ipv4 === own.ipv4 : publicIps.ipv6 === own.ipv6;
+}
+
+function ownLeaseIn(store: StoreView, own: PublicIps): { readonly ownLease?: Lease } {
+  const [ownLease] = leasesHeldBy(store, own);
+  return ownLease === undefined ? {} : { ownLease };
 }
 
 function required<State>(

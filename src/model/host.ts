@@ -1,5 +1,5 @@
 /** What the host itself says: the external interface, the public addresses, the subnet it had before. */
-import type { Address, Prefix } from './address.js';
+import { type Address, contains, lengthOf, type Prefix } from './address.js';
 
 export interface ExternalInterface {
   readonly name: string;
@@ -11,9 +11,25 @@ export interface ExternalInterface {
   readonly chosenBy: string;
 }
 
+/** A route of the host's own: whether packets to `prefix` go straight to their receiver, by the external interface. */
+export interface Reach {
+  readonly prefix: Prefix;
+  readonly direct: boolean;
+}
+
 export interface HostFacts {
   readonly external: ExternalInterface;
   readonly publicIps: { readonly ipv4?: Address; readonly ipv6?: Address };
+  /** What the external interface reaches without a gateway, and the narrower routes in there that lead elsewhere. */
+  readonly reach: readonly Reach[];
   /** FLANNEL_SUBNET of an earlier subnet.env, masked to its network. */
   readonly previousSubnet?: Prefix;
+}
+
+/** Whether the kernel would send to `address` without a gateway: the narrowest route decides. */
+export function isOnLink({ reach }: HostFacts, address: Address): boolean {
+  const [narrowest] = reach
+    .filter(({ prefix }) => contains(prefix, address))
+    .sort((left, right) => lengthOf(right.prefix) - lengthOf(left.prefix));
+  return narrowest?.direct ?? false;
 }

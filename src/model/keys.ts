@@ -43,6 +43,14 @@ export function routeKey(route: Pick<RouteState, 'destination' | 'table' | 'tos'
   return `route:${route.destination}${table}${tos}${metric}`;
 }
 
+export function neighbourKey(link: string, address: Address): ResourceKey {
+  return `neighbour:${link} ${address}`;
+}
+
+export function fdbKey(link: string, mac: string): ResourceKey {
+  return `fdb:${link} ${mac}`;
+}
+
 export function forwarderKey(tun: string): ResourceKey {
   return `forwarder:${tun}`;
 }

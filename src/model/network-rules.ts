@@ -12,6 +12,7 @@ import {
   type Prefix,
   rangeOf,
 } from './address.js';
+import { equalJson } from './equal-json.js';
 import type { FamilyNetwork, NetworkConfig } from './network.js';
 
 /** One family's network as somebody wrote it; what is absent gets flannel's default. */
@@ -102,7 +103,7 @@ function subnetErrors(
 export function networkDifferences(inStore: NetworkConfig, inFile: NetworkConfig): readonly string[] {
   const differences: string[] = [];
   const compare = (name: string, left: unknown, right: unknown) => {
-    if (left === right) return;
+    if (equalJson(left, right)) return;
     differences.push(`${name} ${left ?? 'absent'} in the store, ${right ?? 'absent'} in the file`);
   };
   for (const [family, prefix] of [
@@ -118,8 +119,11 @@ export function networkDifferences(inStore: NetworkConfig, inFile: NetworkConfig
       compare(prefix + field, store[field], file[field]);
     }
   }
-  compare('backend.type', inStore.backend.type, inFile.backend.type);
-  compare('backend.port', inStore.backend.port, inFile.backend.port);
+  const names = new Set([...Object.keys(inStore.backend), ...Object.keys(inFile.backend)]);
+  // Of another backend every option differs.
+  for (const name of inStore.backend.type === inFile.backend.type ? names : ['type']) {
+    compare(`backend.${name}`, inStore.backend[name], inFile.backend[name]);
+  }
   return differences;
 }
 

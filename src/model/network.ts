@@ -1,5 +1,6 @@
 /** The network that all hosts share: what flannel keeps under `<prefix>/config`, with its defaults applied. */
 import type { Address, Prefix } from './address.js';
+import type { OptionValue } from './backends/options.js';
 
 /** One address family's part of the network. `subnetMin` and `subnetMax` are network addresses of subnets, inclusive. */
 export interface FamilyNetwork {
@@ -10,12 +11,14 @@ export interface FamilyNetwork {
   readonly subnetMax: Address;
 }
 
-/** The backend and its options, as every host of the network must agree on them. */
-export type BackendConfig = {
-  readonly type: 'udp';
-  /** UDP port, the same on every host: it is not part of a lease. */
-  readonly port: number;
-};
+/**
+ * The backend and its options, as every host of the network must agree on them. Which options a type has is said by
+ * its entry in backends/table.ts; whoever reads a network from a text has checked them and applied the defaults.
+ */
+export interface BackendConfig {
+  readonly type: string;
+  readonly [option: string]: OptionValue | undefined;
+}
 
 export interface NetworkConfig {
   readonly ipv4?: FamilyNetwork;

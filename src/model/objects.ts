@@ -15,13 +15,31 @@ import type { Action, Plan } from './plan.js';
 /** A network device. `alias` is our mark: `flannelette <instance>`. */
 export interface LinkState {
   readonly name: string;
-  /** IFLA_INFO_KIND; `tun` is the only one that is wanted so far. */
+  /** IFLA_INFO_KIND; wanted are `tun` and `vxlan`. */
   readonly kind: string;
   readonly mtu: number;
   readonly up: boolean;
   readonly alias: string;
   /** A TUN's IFF_MULTI_QUEUE can never change: a difference means delete and create. */
-  readonly multiQueue: boolean;
+  readonly multiQueue?: boolean;
+  readonly vxlan?: VxlanState;
+}
+
+/** A VXLAN device. All but its MAC is fixed when it is made. */
+export interface VxlanState {
+  readonly vni: number;
+  /** UDP, of both ends. */
+  readonly port: number;
+  /** Source address of the outer packets; its family is that of all of them. */
+  readonly local?: Address;
+  /** The device that the outer packets leave by. */
+  readonly underlay?: string;
+  /** Whether it takes FDB entries from what comes in. */
+  readonly learning: boolean;
+  /** Group Based Policy: the packet's mark travels along. */
+  readonly gbp: boolean;
+  /** Lower case, with colons: `66:6c:0a:08:41:35`. */
+  readonly mac: string;
 }
 
 export interface AddressState {
@@ -48,10 +66,26 @@ export interface RouteState {
 /** RT_SCOPE_* of linux/rtnetlink.h; `global` is RT_SCOPE_UNIVERSE. */
 export type NetlinkScope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 
+/** A permanent entry of the neighbour table: packets to `address` on `link` go to `mac`, and nobody asks for it. */
+export interface NeighbourState {
+  readonly link: string;
+  readonly address: Address;
+  readonly mac: string;
+}
+
+/** A permanent entry of a VXLAN device's forwarding database: frames to `mac` go to the host at `destination`. */
+export interface FdbState {
+  readonly link: string;
+  readonly mac: string;
+  readonly destination: Address;
+}
+
 export interface SysctlState {
   /** With dots, as sysctl(8) prints it; a device name with a dot in it is written with a slash there. */
   readonly name: string;
   readonly value: string;
+  /** A kernel without IPv6 has none of its settings, and needs none: absent is as good as wanted. */
+  readonly optional?: true;
 }
 
 /** `undefined` matches everything. Order of evaluation: all given matches must hold. */
@@ -153,6 +187,8 @@ export interface StateOf {
   address: AddressState;
   forwarder: ForwarderState;
   peer: PeerState;
+  fdb: FdbState;
+  neighbour: NeighbourState;
   route: RouteState;
   masquerade: MasqueradeState;
   forward: ForwardState;
@@ -171,6 +207,8 @@ export const KINDS = [
   'address',
   'forwarder',
   'peer',
+  'fdb',
+  'neighbour',
   'route',
   'masquerade',
   'forward',

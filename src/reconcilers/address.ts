@@ -5,7 +5,7 @@ import { addressKey } from '../model/keys.js';
 import type { AddressState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink } from '../ports.js';
-import { carryOutBatched } from './carry-out-batched.js';
+import { carryOutBatched, stateOf } from './carry-out-batched.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
@@ -53,10 +53,4 @@ export function addressReconciler(
 
 function opOf({ verb }: Action<AddressState>): 'add-address' | 'delete-address' {
   return verb === 'delete' ? 'delete-address' : 'add-address';
-}
-
-function stateOf({ before, after }: Action<AddressState>): AddressState {
-  const state = after ?? before;
-  if (state === undefined) throw new TypeError('An action without a state cannot be carried out');
-  return state;
 }

@@ -43,3 +43,10 @@ async function send<State>(
     return { key: action.key, outcome: 'failed', error };
   });
 }
+
+/** What is to be there, or what is to go. */
+export function stateOf<State>({ before, after }: Action<State>): State {
+  const state = after ?? before;
+  if (state === undefined) throw new TypeError('An action without a state cannot be carried out');
+  return state;
+}

@@ -1,7 +1,8 @@
-/** Network devices: the TUN, its MTU, its up state and our mark on it. */
+/** Network devices: what they are made as, their MTU, their up state and our mark on them. */
 import { diff, type Kind } from '../model/diff.js';
+import { equalJson } from '../model/equal-json.js';
 import { linkKey } from '../model/keys.js';
-import type { LinkState } from '../model/objects.js';
+import type { LinkState, VxlanState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkLink, Tuns } from '../ports.js';
 import { carryOut } from './carry-out.js';
@@ -12,8 +13,10 @@ const kind: Kind<LinkState> = {
   differences(want, have) {
     const differences: string[] = [];
     if (have.kind !== want.kind) differences.push(`kind ${have.kind}, want ${want.kind}`);
-    if (have.multiQueue !== want.multiQueue)
-      differences.push(`multi-queue ${onOff(have)}, want ${onOff(want)}`);
+    if (have.multiQueue !== undefined && have.multiQueue !== want.multiQueue)
+      differences.push(`multi-queue ${onOff(have.multiQueue)}, want ${onOff(want.multiQueue)}`);
+    if (want.vxlan !== undefined && have.vxlan !== undefined)
+      differences.push(...vxlanDifferences(want.vxlan, have.vxlan));
     if (have.alias !== want.alias)
       differences.push(`alias ${quoted(have.alias)}, want ${quoted(want.alias)}`);
     if (have.mtu !== want.mtu) differences.push(`mtu ${have.mtu}, want ${want.mtu}`);
@@ -39,8 +42,9 @@ export function linkReconciler(
     if (error !== undefined) throw error;
   }
 
-  async function make({ name, multiQueue, ...rest }: LinkState): Promise<void> {
-    tuns.create(name, { multiQueue });
+  async function make({ name, multiQueue = false, vxlan, ...rest }: LinkState): Promise<void> {
+    if (vxlan === undefined) tuns.create(name, { multiQueue });
+    else await request({ op: 'add-vxlan', name, vxlan });
     // The alias last: a device that carries it is complete, one without it was left half-made (see `isUnfinished`).
     await request({ op: 'set-link', name, mtu: rest.mtu });
     await request({ op: 'set-link', name, alias: rest.alias });
@@ -55,8 +59,9 @@ export function linkReconciler(
       await remove(after.name);
       return make(after);
     }
-    const { name, mtu, up } = after;
-    await request({ op: 'set-link', name, mtu, up, alias: after.alias });
+    const { name, mtu, up, vxlan } = after;
+    const mac = vxlan !== undefined && vxlan.mac !== before.vxlan?.mac ? { mac: vxlan.mac } : {};
+    await request({ op: 'set-link', name, mtu, up, alias: after.alias, ...mac });
   }
 
   async function remove(name: string): Promise<void> {
@@ -81,23 +86,50 @@ export function linkReconciler(
   };
 }
 
-/** A persistent TUN that nobody holds, marked or raised: what a death between creating and marking leaves. */
-function isUnfinished({ alias, up, carrier, tun }: NetlinkLink): boolean {
-  return tun?.persist === true && tun.mode === 'tun' && alias === undefined && !up && !carrier;
+/** A device of a kind that we make which nobody marked or raised: what a death between creating and marking leaves. */
+function isUnfinished({ alias, up, carrier, tun, vxlan }: NetlinkLink): boolean {
+  const isUnheldTun = tun?.persist === true && tun.mode === 'tun' && !carrier;
+  return (isUnheldTun || vxlan !== undefined) && alias === undefined && !up;
 }
 
 /** The kernel refuses to change these in place. */
 function mustBeRemade(want: LinkState, have: LinkState): boolean {
-  return want.kind !== have.kind || want.multiQueue !== have.multiQueue;
+  if (want.kind !== have.kind) return true;
+  if (want.multiQueue !== undefined && want.multiQueue !== have.multiQueue) return true;
+  const { mac: _, ...fixed } = want.vxlan ?? {};
+  const { mac: __, ...fixedNow } = have.vxlan ?? {};
+  return want.vxlan !== undefined && !equalJson(fixed, fixedNow);
 }
 
-function stateOf({ name, kind, mtu, up, alias = '', tun }: NetlinkLink): LinkState {
+function vxlanDifferences(want: VxlanState, have: VxlanState): readonly string[] {
+  const compare = (name: string, wanted: string | number | undefined, found: string | number | undefined) =>
+    wanted === found ? [] : [`${name} ${found ?? 'none'}, want ${wanted ?? 'none'}`];
+  return [
+    ...compare('vni', want.vni, have.vni),
+    ...compare('port', want.port, have.port),
+    ...compare('local', want.local, have.local),
+    ...compare('dev', want.underlay, have.underlay),
+    ...compare('learning', onOff(want.learning), onOff(have.learning)),
+    ...compare('gbp', onOff(want.gbp), onOff(have.gbp)),
+    ...compare('mac', want.mac, have.mac),
+  ];
+}
+
+function stateOf({ name, kind, mtu, up, alias = '', tun, vxlan }: NetlinkLink): LinkState {
   const tunKind = kind === 'tun' && tun?.mode === 'tun' ? 'tun' : (kind ?? 'physical');
-  return { name, kind: tunKind, mtu, up, alias, multiQueue: tun?.multiQueue ?? false };
+  return {
+    name,
+    kind: tunKind,
+    mtu,
+    up,
+    alias,
+    ...(tun && { multiQueue: tun.multiQueue }),
+    ...(vxlan && { vxlan }),
+  };
 }
 
-function onOff({ multiQueue }: LinkState): string {
-  return multiQueue ? 'on' : 'off';
+function onOff(isOn: boolean | undefined): string {
+  return isOn ? 'on' : 'off';
 }
 
 function quoted(alias: string): string {

@@ -5,7 +5,7 @@ import { routeKey } from '../model/keys.js';
 import type { RouteState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
-import { carryOutBatched } from './carry-out-batched.js';
+import { carryOutBatched, stateOf } from './carry-out-batched.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
@@ -30,12 +30,12 @@ export function routeReconciler(
   protocol: number,
   scope: () => Scope,
 ): Reconciler<RouteState> {
-  const request = ({ verb, before, after }: Action<RouteState>): NetlinkRequest => {
-    const state = after ?? before;
-    if (state === undefined) throw new TypeError('An action without a state cannot be carried out');
-    const { type: _, ...spec } = state;
+  const request = (action: Action<RouteState>): NetlinkRequest => {
+    const { type: _, ...spec } = stateOf(action);
     // An update was planned on a route that carried our protocol: only such a one may be replaced.
-    const op = ({ create: 'add-route', update: 'replace-route', delete: 'delete-route' } as const)[verb];
+    const op = ({ create: 'add-route', update: 'replace-route', delete: 'delete-route' } as const)[
+      action.verb
+    ];
     return { op, route: { ...spec, protocol } };
   };
 
@@ -57,7 +57,7 @@ export function routeReconciler(
         const ours = isOurs(route);
         // Several routes of one identity: the kernel uses the first, so that is the one in place.
         if ((ours || wanted.has(key)) && !found.has(key))
-          found.set(key, { key, state: stateOf(route), ours });
+          found.set(key, { key, state: foundState(route), ours });
       }
       return [...found.values()];
     },
@@ -73,7 +73,7 @@ export function routeReconciler(
   };
 }
 
-function stateOf(route: NetlinkRoute): RouteState {
+function foundState(route: NetlinkRoute): RouteState {
   const { destination, table, tos, metric, link, via, onlink, scope, multipath } = route;
   const type = multipath ? 'multipath' : route.type;
   return {

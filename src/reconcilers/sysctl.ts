@@ -14,10 +14,10 @@ export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler
   return {
     name: 'sysctl',
     async observe(desired, _signal, remade) {
-      const read = desired.map(async ({ state: { name } }) => ({
-        name,
-        value: await currentValue(sysctls, name, remade),
-      }));
+      const read = desired.map(async ({ state }) => {
+        const value = await currentValue(sysctls, state.name, remade);
+        return { name: state.name, value: value ?? (state.optional && state.value) };
+      });
       return (await Promise.all(read)).flatMap(({ name, value }) =>
         value === undefined ? [] : [{ key: sysctlKey(name), state: { name, value }, ours: true }],
       );

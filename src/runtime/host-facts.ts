@@ -1,11 +1,11 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
-import { type Address, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
+import { type Address, contains, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
 import type { Config } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
-import type { ExternalInterface, HostFacts } from '../model/host.js';
+import type { ExternalInterface, HostFacts, Reach } from '../model/host.js';
 import { MAIN_TABLE } from '../model/keys.js';
-import type { Files, Netlink } from '../ports.js';
+import type { Files, Netlink, NetlinkRoute } from '../ports.js';
 
 /** Rejects with InterfaceError when no interface can be chosen, with ObserveError when the kernel did not answer in full. */
 export async function hostFacts(
@@ -36,8 +36,27 @@ export async function hostFacts(
   return {
     external,
     publicIps: { ...(ipv4 && { ipv4 }), ...(external.ipv6 && { ipv6: external.ipv6 }) },
+    reach: reachOf(external.name, config.instance.routeProtocol, routes),
     ...(previousSubnet && { previousSubnet }),
   };
+}
+
+/** Ours are left out: what leads to the containers is made of this, not part of it. */
+function reachOf(external: string, ourProtocol: number, routes: readonly NetlinkRoute[]): readonly Reach[] {
+  const others = routes.filter(({ type, protocol }) => type === 'unicast' && protocol !== ourProtocol);
+  const isDirect = ({ link, via, multipath }: NetlinkRoute) =>
+    link === external && via === undefined && !multipath;
+  const direct = others.filter(isDirect).map(({ destination }) => destination);
+  const elsewhere = others
+    .filter((route) => !isDirect(route) && direct.some((prefix) => contains(prefix, route.destination)))
+    .map(({ destination }) => destination)
+    .filter((prefix) => !direct.includes(prefix));
+  const reached = [
+    ...direct.map((prefix) => ({ prefix, direct: true })),
+    ...elsewhere.map((prefix) => ({ prefix, direct: false })),
+  ];
+  // In one order, whatever the kernel's: another order is no other host.
+  return reached.sort((left, right) => (left.prefix < right.prefix ? -1 : 1));
 }
 
 async function reach({ host: { interface: selector }, store }: Config, netlink: Netlink) {

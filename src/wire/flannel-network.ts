@@ -8,6 +8,15 @@ import {
   prefixOf,
   tryParseAddress,
 } from '../model/address.js';
+import type { Backend } from '../model/backends/backend.js';
+import {
+  type Command,
+  defaultOf,
+  isWorthWriting,
+  type Option,
+  type OptionValue,
+} from '../model/backends/options.js';
+import { BACKENDS, backendNamed, DEFAULT_BACKEND } from '../model/backends/table.js';
 import type { BackendConfig, FamilyNetwork, NetworkConfig } from '../model/network.js';
 import { type FamilyNetworkSpec, familyNetwork } from '../model/network-rules.js';
 import {
@@ -33,27 +42,15 @@ const NAMES = {
   },
 } as const satisfies Record<Family, Record<keyof FamilyNetworkSpec, string>>;
 
-/** flannel's, pkg/backend/udp. */
-const UDP_PORT = 8285;
-
-const BACKENDS: { readonly [Type in BackendConfig['type']]: (options: Fields) => BackendConfig } = {
-  udp(options) {
-    const port = integerField(options, 'Port', 'Backend.') ?? UDP_PORT;
-    if (port >= 1 && port <= 65_535) return { type: 'udp', port };
-    throw new StoredValueError(`Backend.Port is ${port}, must be 1 to 65535`);
-  },
-};
-
 /**
  * What an operator would write: the length of the subnets and the backend's options are always spelled out,
  * since the defaults of flannel's versions differ; the first and the last subnet only where they are not the default.
  */
 export function networkJson({ ipv4, ipv6, backend }: NetworkConfig): string {
-  const { type, ...options } = backend;
   return JSON.stringify({
     ...(ipv4 === undefined ? { EnableIPv4: false } : familyJson('ipv4', ipv4)),
     ...(ipv6 !== undefined && { EnableIPv6: true, ...familyJson('ipv6', ipv6) }),
-    Backend: { Type: type, ...capitalised(options) },
+    Backend: backendJson(backend),
   });
 }
 
@@ -71,11 +68,12 @@ function familyJson(family: Family, network: FamilyNetwork): object {
   };
 }
 
-/** `port` is flannel's `Port`. */
-function capitalised(options: object): object {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [name.charAt(0).toUpperCase() + name.slice(1), value]),
-  );
+function backendJson({ type, ...values }: BackendConfig): object {
+  const options = Object.entries(backendNamed(type)?.options ?? {});
+  const written = options
+    .filter(([name, option]) => isWorthWriting(option, values[name]))
+    .map(([name, option]) => [option.json, values[name]]);
+  return { Type: type, ...Object.fromEntries(written) };
 }
 
 /** Throws StoredValueError naming the field. */
@@ -133,13 +131,55 @@ function addressField(fields: Fields, name: string, family: Family): Address | u
 
 function parseBackend(value: Parameters<typeof fieldsOf>[1] | undefined): BackendConfig {
   // flannel's documentation says vxlan; its code (Config.parseBackendType) says udp.
-  if (value === undefined) return BACKENDS.udp([]);
-  const options = fieldsOf('Backend', value);
-  const type = stringField(options, 'Type', 'Backend.')?.toLowerCase();
+  if (value === undefined) return backendConfig(DEFAULT_BACKEND, []);
+  const fields = fieldsOf('Backend', value);
+  const type = stringField(fields, 'Type', 'Backend.')?.toLowerCase();
   if (type === undefined) throw new StoredValueError('Backend.Type is missing');
-  if (!Object.hasOwn(BACKENDS, type)) {
-    const known = Object.keys(BACKENDS).join(', ');
-    throw new StoredValueError(`Backend.Type is ${quoted(type)}, must be one of ${known}`);
+  const backend = backendNamed(type);
+  if (backend !== undefined) return backendConfig(backend, fields);
+  const known = BACKENDS.map((each) => each.type).join(', ');
+  throw new StoredValueError(`Backend.Type is ${quoted(type)}, must be one of ${known}`);
+}
+
+function backendConfig({ type, options }: Backend, fields: Fields): BackendConfig {
+  const values = Object.entries(options).map(([name, option]) => [
+    name,
+    optionField(fields, option) ?? defaultOf(option),
+  ]);
+  return { type, ...Object.fromEntries(values.filter(([, value]) => value !== undefined)) };
+}
+
+function optionField(fields: Fields, option: Option): OptionValue | undefined {
+  const { json } = option;
+  switch (option.kind) {
+    case 'flag':
+      return booleanField(fields, json, 'Backend.');
+    case 'integer': {
+      const { least, most, zeroIsDefault } = option;
+      const value = integerField(fields, json, 'Backend.');
+      if (value === undefined || (value === 0 && zeroIsDefault)) return undefined;
+      if (value >= least && value <= most) return value;
+      throw new StoredValueError(`Backend.${json} is ${value}, must be ${least} to ${most}`);
+    }
+    case 'choice': {
+      const value = stringField(fields, json, 'Backend.');
+      if (value === undefined || option.of.includes(value)) return value;
+      throw new StoredValueError(
+        `Backend.${json} is ${quoted(value)}, must be one of ${option.of.join(', ')}`,
+      );
+    }
+    case 'command': {
+      const value = field(fields, json) ?? undefined;
+      const isWords =
+        Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string');
+      // flannel takes an empty text for none.
+      if (value === undefined || value === '') return undefined;
+      if (typeof value === 'string' || isWords) return value as Command;
+      throw new StoredValueError(
+        `Backend.${json} is ${quoted(value)}, must be a command as one text or as a list of its words`,
+      );
+    }
+    default:
+      return option satisfies never;
   }
-  return BACKENDS[type as BackendConfig['type']](options);
 }

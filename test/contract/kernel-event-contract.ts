@@ -1,6 +1,7 @@
 /** What the kernel wakes on, and what it is silent about. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { parseAddress } from '../../src/model/address.js';
 import type { NetlinkGroup, NetlinkRequest } from '../../src/ports.js';
 import { eventually } from '../lab/eventually.js';
 import {
@@ -13,6 +14,13 @@ import {
   type WithKernel,
   worldTest,
 } from './kernel-world.js';
+
+const NEIGHBOUR: NetlinkRequest = {
+  op: 'replace-neighbour',
+  link: 'u0',
+  address: parseAddress('10.8.64.12'),
+  mac: '66:6c:0a:08:40:0c',
+};
 
 export function kernelEventContract(implementation: string, withKernel: WithKernel): void {
   const test = worldTest(withKernel);
@@ -27,6 +35,7 @@ export function kernelEventContract(implementation: string, withKernel: WithKern
       ['ipv4-route', 'an IPv4 route', { op: 'add-route', route: route('10.1.0.0/16', { link: 'flannel0' }) }],
       ['ipv4-route', 'the local route of a new address', addAddress('flannel0', '10.1.40.0/32')],
       ['ipv4-route', 'the local route of an address that is deleted', deleteAddress('u0', '10.8.64.11/24')],
+      ['neighbour', 'a neighbour', NEIGHBOUR],
       ['ipv6-route', 'an IPv6 route', { op: 'add-route', route: route('fd00:1::/48', { link: 'flannel0' }) }],
     ];
     for (const [group, name, request] of events) {

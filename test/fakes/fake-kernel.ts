@@ -15,6 +15,7 @@ import {
   type Tuns,
 } from '../../src/ports.js';
 import { describeRequest } from '../../src/sys/netlink/describe-request.js';
+import { linkNamed } from '../../src/sys/netlink/requests.js';
 import { Refusal, TABLE } from './fake-fib.js';
 import type { FakeLink } from './fake-links.js';
 import { FakeStack } from './fake-stack.js';
@@ -55,10 +56,23 @@ export class FakeKernel {
           .filter((route) => table === undefined || route.table === table)
           .filter((route) => protocol === undefined || route.protocol === protocol),
       ),
+    neighbours: async (link) =>
+      this.#read(() => this.#stack.neighbours.neighbours().filter((entry) => entry.link === link)),
+    fdb: async (link) =>
+      this.#read(() => this.#stack.neighbours.fdb().filter((entry) => entry.link === link)),
     routeTo: async (destination) =>
       this.#read(() => routeChoice(destination, this.#stack.fib.lookup(destination), this.#stack.links)),
-    request: async (requests) =>
-      requests.map((request) => this.#attempt(describeRequest(request), () => this.#stack.carryOut(request))),
+    request: async (requests) => {
+      const made = new Set<string>();
+      return requests.map((request) =>
+        this.#attempt(describeRequest(request), () => {
+          // Names become numbers before anything is sent.
+          if (made.has(linkNamed(request) ?? '')) throw new Refusal('ENODEV', 'No such device');
+          this.#stack.carryOut(request);
+          if (request.op === 'add-vxlan') made.add(request.name);
+        }),
+      );
+    },
     watch: (groups, wake, signal) => {
       if (signal.aborted) return;
       const watcher = { groups, wake };
@@ -86,9 +100,15 @@ export class FakeKernel {
 
   /** Everything but the local table, as sorted lines. */
   lines(): readonly string[] {
-    const { links, fib, sysctls } = this.#stack;
+    const { links, fib, sysctls, neighbours } = this.#stack;
     const routes = fib.all().filter(({ table }) => table !== TABLE.local);
-    const objects = worldLines({ links: links.all(), addresses: links.addresses(), routes });
+    const objects = worldLines({
+      links: links.all(),
+      addresses: links.addresses(),
+      routes,
+      neighbours: neighbours.neighbours(),
+      fdb: neighbours.fdb(),
+    });
     return [...objects, ...sysctls.lines()].sort();
   }
 

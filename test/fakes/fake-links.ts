@@ -14,6 +14,7 @@ import type { NetlinkAddress, NetlinkLink, NetlinkRequest, NetlinkRoute } from '
 import { PROTOCOL_KERNEL, Refusal, TABLE } from './fake-fib.js';
 
 type SetLink = Extract<NetlinkRequest, { op: 'set-link' }>;
+type AddVxlan = Extract<NetlinkRequest, { op: 'add-vxlan' }>;
 
 export interface FakeLink extends NetlinkLink {
   readonly loopback: boolean;
@@ -55,18 +56,30 @@ export class FakeLinks {
     this.#links.set(link.name, { ...link, index: this.#lastIndex });
   }
 
+  addVxlan({ name, vxlan }: AddVxlan): void {
+    const { vni, port, local, underlay } = vxlan;
+    const below = underlay === undefined ? undefined : this.get(underlay);
+    const isTaken = this.all().some((link) => link.vxlan?.vni === vni && link.vxlan.port === port);
+    if (this.#links.has(name)) throw new Refusal('EEXIST', 'File exists');
+    if (isTaken) throw new Refusal('EEXIST', 'A VXLAN device with the specified VNI already exists');
+    const mtu = below === undefined ? 1500 : below.mtu - vxlanHeaderBytes(local);
+    this.add({ name, kind: 'vxlan', mtu, up: false, carrier: true, loopback: false, vxlan });
+  }
+
   /** Takes the addresses and a veth's other end along; returns the names of the links that are gone. */
   remove(name: string): readonly string[] {
     const { loopback, peer } = this.get(name);
     if (loopback) throw new Refusal('EOPNOTSUPP', 'Operation not supported');
     const gone = peer === undefined ? [name] : [name, peer];
+    // A VXLAN device goes with its underlay.
+    gone.push(...this.all().flatMap((link) => (gone.includes(link.vxlan?.underlay ?? '') ? link.name : [])));
     for (const each of gone) this.#links.delete(each);
     this.#addresses = this.#addresses.filter(({ link }) => !gone.includes(link));
     return gone;
   }
 
   /** All or nothing. */
-  change({ name, mtu, up, alias }: SetLink): FakeLink {
+  change({ name, mtu, up, alias, mac }: SetLink): FakeLink {
     const before = this.get(name);
     if (alias !== undefined && Buffer.byteLength(alias) > ALIAS_BYTES) {
       throw new Refusal('ERANGE', 'Attribute failed policy validation');
@@ -74,6 +87,9 @@ export class FakeLinks {
     if (mtu !== undefined && !before.loopback) {
       if (mtu < MTU_LIMITS.least) throw new Refusal('EINVAL', 'mtu less than device minimum');
       if (mtu > MTU_LIMITS.most) throw new Refusal('EINVAL', 'mtu greater than device maximum');
+      const below = this.#links.get(before.vxlan?.underlay ?? '');
+      if (below !== undefined && mtu > below.mtu - vxlanHeaderBytes(before.vxlan?.local))
+        throw new Refusal('EINVAL', 'Invalid argument');
     }
     const { alias: _, ...rest } = before;
     const kept = alias ?? before.alias ?? '';
@@ -82,6 +98,7 @@ export class FakeLinks {
       mtu: mtu ?? before.mtu,
       up: up ?? before.up,
       ...(kept === '' ? {} : { alias: kept }),
+      ...(before.vxlan && { vxlan: { ...before.vxlan, mac: mac ?? before.vxlan.mac } }),
     };
     this.#links.set(name, after);
     this.#spreadCarrier(after);
@@ -200,6 +217,11 @@ export class FakeLinks {
       ) ?? held
     );
   }
+}
+
+/** Inner Ethernet, VXLAN, UDP, outer IP. */
+function vxlanHeaderBytes(local: Address | undefined): number {
+  return local !== undefined && familyOf(local) === 'ipv6' ? 70 : 50;
 }
 
 export function networkOf({ address, length }: NetlinkAddress): Prefix {

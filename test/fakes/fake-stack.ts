@@ -3,6 +3,7 @@ import { type Address, familyOf, parseInterfaceAddress } from '../../src/model/a
 import type { NetlinkAddress, NetlinkGroup, NetlinkRequest, NetlinkRoute } from '../../src/ports.js';
 import { FakeFib, PROTOCOL_KERNEL } from './fake-fib.js';
 import { connectedRoute, type FakeLink, FakeLinks } from './fake-links.js';
+import { FakeNeighbours } from './fake-neighbours.js';
 import { FakeSysctls } from './fake-sysctls.js';
 
 type SetLink = Extract<NetlinkRequest, { op: 'set-link' }>;
@@ -14,6 +15,7 @@ export class FakeStack {
   readonly links = new FakeLinks();
   readonly sysctls = new FakeSysctls();
   readonly fib = new FakeFib(this.links);
+  readonly neighbours = new FakeNeighbours(this.links);
   readonly #notify: (group: NetlinkGroup) => void;
 
   /** `notify` is told of each event that the kernel would send. */
@@ -25,6 +27,11 @@ export class FakeStack {
     switch (request.op) {
       case 'set-link':
         this.#setLink(request);
+        break;
+      case 'add-vxlan':
+        this.links.addVxlan(request);
+        this.sysctls.addDevice(request.name);
+        this.#notify('link');
         break;
       case 'delete-link':
         this.#deleteLink(request.name);
@@ -39,6 +46,16 @@ export class FakeStack {
       case 'replace-route':
       case 'delete-route':
         this.#changeRoute(request);
+        break;
+      case 'replace-neighbour':
+      case 'delete-neighbour':
+        this.neighbours.changeNeighbour(request);
+        this.#notify('neighbour');
+        break;
+      case 'replace-fdb':
+      case 'delete-fdb':
+        this.neighbours.changeFdb(request);
+        this.#notify('neighbour');
         break;
       default:
         request satisfies never;
@@ -68,6 +85,9 @@ export class FakeStack {
     this.#notify('link');
     if (after.up && !before.up) this.#wentUp(after);
     if (!after.up && before.up) this.#wentDown(after);
+    // With another MAC, what was known of the neighbours is worth nothing to the kernel (neigh_changeaddr).
+    if (after.vxlan?.mac !== before.vxlan?.mac && this.neighbours.dropNeighbours(after.name))
+      this.#notify('neighbour');
   }
 
   #wentUp(link: FakeLink): void {
@@ -87,6 +107,7 @@ export class FakeStack {
         link === name && (familyOf(destination) === 'ipv6' || scope !== 'host'),
     );
     if (this.links.dropIpv6Addresses(name)) this.#notify('ipv6-address');
+    if (this.neighbours.dropNeighbours(name)) this.#notify('neighbour');
   }
 
   #deleteLink(name: string): void {
@@ -95,6 +116,8 @@ export class FakeStack {
     for (const link of gone) {
       this.fib.drop((route) => route.link === link);
       this.sysctls.removeDevice(link);
+      this.neighbours.dropNeighbours(link);
+      this.neighbours.dropFdb(link);
     }
     this.#notify('link');
     this.#forget(before.filter(({ link }) => gone.includes(link)));

@@ -1,30 +1,71 @@
 /** Links, addresses and routes as sorted lines, in words close to those of ip(8): to compare, print and read. */
-import type { NetlinkAddress, NetlinkLink, NetlinkRoute } from '../../src/ports.js';
+import type { VxlanState } from '../../src/model/objects.js';
+import type {
+  NetlinkAddress,
+  NetlinkFdbEntry,
+  NetlinkLink,
+  NetlinkNeighbour,
+  NetlinkRoute,
+} from '../../src/ports.js';
 
 export interface KernelObjects {
   readonly links: readonly NetlinkLink[];
   readonly addresses: readonly NetlinkAddress[];
   readonly routes: readonly NetlinkRoute[];
+  readonly neighbours?: readonly NetlinkNeighbour[];
+  readonly fdb?: readonly NetlinkFdbEntry[];
 }
 
 const TABLE_NAMES: Readonly<Record<number, string>> = { 253: 'default', 255: 'local' };
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 2: 'kernel', 3: 'boot', 4: 'static' };
 const MAIN_TABLE = 254;
 
-export function worldLines({ links, addresses, routes }: KernelObjects): readonly string[] {
-  return [...links.map(linkLine), ...addresses.map(addressLine), ...routes.map(routeLine)].sort();
+export function worldLines({
+  links,
+  addresses,
+  routes,
+  neighbours = [],
+  fdb = [],
+}: KernelObjects): readonly string[] {
+  return [
+    ...links.map(linkLine),
+    ...addresses.map(addressLine),
+    ...routes.map(routeLine),
+    ...neighbours.map(neighbourLine),
+    ...fdb.map(fdbLine),
+  ].sort();
 }
 
-function linkLine({ name, kind, mtu, up, carrier, alias, tun }: NetlinkLink): string {
+function neighbourLine({ address, mac, link, permanent }: NetlinkNeighbour): string {
+  return `neighbour ${address} lladdr ${mac} dev ${link}${permanent ? ' permanent' : ''}`;
+}
+
+function fdbLine({ mac, destination, link, permanent }: NetlinkFdbEntry): string {
+  return `fdb ${mac} dst ${destination} dev ${link}${permanent ? ' permanent' : ''}`;
+}
+
+function linkLine({ name, kind, mtu, up, carrier, alias, tun, vxlan }: NetlinkLink): string {
   return [
     `link ${name}`,
     ...(kind === undefined ? [] : [kind]),
     ...(tun?.multiQueue ? ['multi_queue'] : []),
+    ...(vxlan === undefined ? [] : vxlanWords(vxlan)),
     `mtu ${mtu}`,
     up ? 'up' : 'down',
     ...(carrier ? [] : ['no-carrier']),
     ...(alias === undefined ? [] : [`alias "${alias}"`]),
   ].join(' ');
+}
+
+function vxlanWords({ vni, port, local, underlay, learning, gbp, mac }: VxlanState): readonly string[] {
+  return [
+    `id ${vni} dstport ${port}`,
+    ...(local === undefined ? [] : [`local ${local}`]),
+    ...(underlay === undefined ? [] : [`dev ${underlay}`]),
+    ...(learning ? ['learning'] : []),
+    ...(gbp ? ['gbp'] : []),
+    `mac ${mac}`,
+  ];
 }
 
 function addressLine({ link, address, length, scope }: NetlinkAddress): string {

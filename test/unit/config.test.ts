@@ -199,7 +199,8 @@ test('each field has a description, and the JSON Schema the defaults that are ta
       found.push(`${path}${name}`);
       visit(field, `${path}${name}.`);
     }
-    for (const inner of [...(node.anyOf ?? []), ...(node.items ? [node.items] : [])]) visit(inner, path);
+    const sides = [...(node.anyOf ?? []), ...(node.oneOf ?? []), ...(node.items ? [node.items] : [])];
+    for (const inner of sides) visit(inner, path);
     if (node.properties !== undefined) assert.equal(node.additionalProperties, false, path);
   };
   visit(schema as JsonSchema, '');
@@ -208,7 +209,11 @@ test('each field has a description, and the JSON Schema the defaults that are ta
   }
   const { store, network } = schema.properties as Record<string, JsonSchema>;
   assert.equal(store?.properties?.etcd?.properties?.leaseTTL?.default, '24h');
-  assert.equal(network?.properties?.backend?.properties?.port?.default, 8285);
+  const backends = network?.properties?.backend?.oneOf ?? network?.properties?.backend?.anyOf;
+  assert.deepEqual(
+    backends?.map(({ properties }) => properties?.port?.default),
+    [8285, 8472, undefined, undefined],
+  );
 });
 
 interface JsonSchema {
@@ -217,6 +222,7 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: unknown;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
 }
 

@@ -66,6 +66,9 @@ const IMPOSSIBLE: readonly string[] = [
   // A command runs no packet loop.
   ...['create', 'update', 'delete'].map((verb) => `${verb} forwarder`),
   ...['create', 'update', 'delete'].map((verb) => `${verb} peer`),
+  // The worlds are udp's, whose packets need neither.
+  ...['create', 'update', 'delete'].map((verb) => `${verb} fdb`),
+  ...['create', 'update', 'delete'].map((verb) => `${verb} neighbour`),
   'delete forward', // It is wanted on every host.
   // Docker makes its bridge itself.
   ...['create', 'update', 'delete'].map((verb) => `${verb} docker-bridge`),

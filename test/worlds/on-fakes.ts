@@ -35,6 +35,16 @@ function putLine(kernel: FakeKernel, line: string): void {
       kernel.addLink({ ...link, carrier, ...(isTun && { tun }) });
       break;
     }
+    case 'neighbour': {
+      const { what: _, ...entry } = thing;
+      kernel.foreign({ op: 'replace-neighbour', ...entry });
+      break;
+    }
+    case 'fdb': {
+      const { what: _, ...entry } = thing;
+      kernel.foreign({ op: 'replace-fdb', ...entry });
+      break;
+    }
     case 'address': {
       const { what: _, ...address } = thing;
       kernel.foreign({ op: 'add-address', ...address });

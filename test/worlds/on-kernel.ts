@@ -7,6 +7,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parsePrefix } from '../../src/model/address.js';
+import type { VxlanState } from '../../src/model/objects.js';
 import { masqueradeRules } from '../../src/model/traffic-rules.js';
 import type { Firewall, Store, Sysctls } from '../../src/ports.js';
 import { outputOf } from '../lab/process.js';
@@ -35,6 +36,8 @@ export async function putOnKernel(
   await ip([...UPLINK, ...kernel.flatMap(ipCommands)]);
   for (const line of kernel) {
     const thing = kernelThing(line);
+    // bridge(8) is the one for forwarding entries.
+    if (thing.what === 'fdb') await outputOf(['bridge', 'fdb', 'replace', ...line.split(' ').slice(1)]);
     if (thing.what === 'sysctl') await sysctls.write(thing);
   }
   for (const table of tables) await putTable(firewall, table);
@@ -74,15 +77,22 @@ function ipCommands(line: string): readonly string[] {
   const thing = kernelThing(line);
   switch (thing.what) {
     case 'link': {
-      const { name, kind, multiQueue, mtu, up, alias } = thing;
+      const { name, kind, multiQueue, mtu, up, alias, vxlan } = thing;
       const queues = multiQueue ? ' multi_queue' : '';
+      const details = vxlan === undefined ? '' : vxlanWords(vxlan);
       return [
-        kind === 'tun' ? `tuntap add dev ${name} mode tun${queues}` : `link add ${name} type ${kind}`,
+        kind === 'tun'
+          ? `tuntap add dev ${name} mode tun${queues}`
+          : `link add ${name}${vxlan === undefined ? '' : ` address ${vxlan.mac}`} type ${kind}${details}`,
         `link set dev ${name} mtu ${mtu}`,
         ...(alias === undefined ? [] : [`link set dev ${name} alias "${alias}"`]),
         ...(up ? [`link set dev ${name} up`] : []),
       ];
     }
+    case 'neighbour':
+      return [`neighbour replace ${line.slice('neighbour '.length)} nud permanent`];
+    case 'fdb':
+      return [];
     case 'address':
       return [`address add ${thing.address}/${thing.length} dev ${thing.link}`];
     case 'route':
@@ -91,6 +101,11 @@ function ipCommands(line: string): readonly string[] {
     case 'sysctl':
       return [];
   }
+}
+
+function vxlanWords({ vni, port, local, underlay, learning, gbp }: VxlanState): string {
+  const flags = `${learning ? '' : ' nolearning'}${gbp ? ' gbp' : ''}`;
+  return ` id ${vni} dstport ${port} local ${local} dev ${underlay}${flags}`;
 }
 
 async function putTable(

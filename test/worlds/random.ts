@@ -165,6 +165,7 @@ function wantedState(
     host: {
       external: { name: 'eth0', mtu: 1500, ipv4: address, chosenBy: 'default route' },
       publicIps: { ipv4: config.host.publicIp ?? address },
+      reach: [],
       ...(previousSubnet && { previousSubnet }),
     },
     forwards: false,

@@ -9,6 +9,7 @@ import {
   parseInterfaceAddress,
   parsePrefix,
 } from '../../src/model/address.js';
+import type { FdbState, NeighbourState, VxlanState } from '../../src/model/objects.js';
 import type { NetlinkRoute } from '../../src/ports.js';
 
 export interface World {
@@ -66,9 +67,12 @@ export type KernelThing =
       /** Of a TUN: whether somebody has it open. */
       readonly carrier: boolean;
       readonly alias?: string;
+      readonly vxlan?: VxlanState;
     }
+  | ({ readonly what: 'neighbour' } & NeighbourState)
+  | ({ readonly what: 'fdb' } & FdbState)
   | { readonly what: 'address'; readonly link: string; readonly address: Address; readonly length: number }
-  | ({ readonly what: 'route' } & Omit<NetlinkRoute, 'onlink' | 'multipath'>)
+  | ({ readonly what: 'route' } & Omit<NetlinkRoute, 'multipath'>)
   | { readonly what: 'sysctl'; readonly name: string; readonly value: string };
 
 const TABLES: Readonly<Record<string, number>> = { default: 253, main: 254 };
@@ -87,6 +91,8 @@ export function kernelThing(line: string): KernelThing {
 /** Each takes the words that it understands out of the list. */
 const READERS: Readonly<Record<string, (words: string[]) => KernelThing>> = {
   link: linkOf,
+  neighbour: neighbourOf,
+  fdb: fdbOf,
   address: addressOf,
   route: routeOf,
   sysctl: sysctlOf,
@@ -100,9 +106,30 @@ function linkOf(words: string[]): KernelThing {
     valueAfter(words, 'alias'),
   ];
   const [up, down, noCarrier] = [taken(words, 'up'), taken(words, 'down'), taken(words, 'no-carrier')];
+  const vxlan = kind === 'vxlan' ? { vxlan: vxlanOf(words) } : {};
   if (up === down) throw new Error(`Cannot read link ${name}: it must be up or down`);
   const shown = { name, kind, multiQueue, mtu: Number(mtu ?? 1500), up, carrier: !noCarrier };
-  return { what: 'link', ...shown, ...(alias !== undefined && { alias }) };
+  return { what: 'link', ...shown, ...(alias !== undefined && { alias }), ...vxlan };
+}
+
+function vxlanOf(words: string[]): VxlanState {
+  const number = (name: string) => Number(valueAfter(words, name));
+  const [vni, port, local] = [number('id'), number('dstport'), valueAfter(words, 'local') ?? ''];
+  const [underlay = '', mac = ''] = [valueAfter(words, 'dev'), valueAfter(words, 'mac')];
+  const [learning, gbp] = [taken(words, 'learning'), taken(words, 'gbp')];
+  return { vni, port, local: parseAddress(local), underlay, learning, gbp, mac };
+}
+
+function neighbourOf(words: string[]): KernelThing {
+  const address = parseAddress(words.shift() ?? '');
+  const [mac = '', link = ''] = [valueAfter(words, 'lladdr'), valueAfter(words, 'dev')];
+  return { what: 'neighbour', address, mac, link };
+}
+
+function fdbOf(words: string[]): KernelThing {
+  const mac = words.shift() ?? '';
+  const [destination = '', link = ''] = [valueAfter(words, 'dst'), valueAfter(words, 'dev')];
+  return { what: 'fdb', mac, destination: parseAddress(destination), link };
 }
 
 function addressOf(words: string[]): KernelThing {
@@ -118,10 +145,12 @@ function routeOf(words: string[]): KernelThing {
     const text = valueAfter(words, name);
     return text === undefined ? usual : (names[text] ?? Number(text));
   };
+  const onlink = taken(words, 'onlink');
   return {
     what: 'route',
     type,
     destination,
+    onlink,
     table: number('table', TABLES, 254),
     tos: number('tos', {}, 0),
     metric: number('metric', {}, 0),

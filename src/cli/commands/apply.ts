@@ -158,13 +158,13 @@ function messageOf(convergence: Convergence, state: DesiredState | Undecided, co
   }
 }
 
-/** The udp backend's packets are carried by the daemon alone: say so before somebody wonders. */
+/** Where packets are carried by the daemon alone, say so before somebody wonders. */
 function afterword(state: DesiredState | Undecided, config: Config): string {
-  if (!isDecided(state) || state.network.backend.type !== 'udp') return '';
+  if (!isDecided(state) || !state.hasPacketLoop) return '';
   const hours = config.store.type === 'etcd' ? config.store.leaseTtlSeconds / 3600 : undefined;
   const within =
     hours === undefined ? '' : `, and within ${Number(hours.toFixed(2))} h, or the lease expires`;
-  return `In place. Backend udp forwards nothing until \`flannelette run\` is started on this host${within}`;
+  return `In place. Backend ${state.network.backend.type} forwards nothing until \`flannelette run\` is started on this host${within}`;
 }
 
 function report(

@@ -1,13 +1,28 @@
-/** The backends by type: adding one is a file beside this and a line here. */
-import type { BackendConfig } from '../network.js';
-import type { Backend, BackendInput, BackendPlan } from './backend.js';
+/** The backends: adding one is a file beside this and a line here. */
+import type { NetworkConfig } from '../network.js';
+import { alloc } from './alloc.js';
+import { type Backend, BackendError, type BackendInput, type BackendPlan } from './backend.js';
+import { hostGw } from './host-gw.js';
 import { udp } from './udp.js';
+import { vxlan } from './vxlan.js';
 
-const BACKENDS: { readonly [T in BackendConfig['type']]: Backend<Extract<BackendConfig, { type: T }>> } = {
-  udp,
-};
+export const BACKENDS: readonly Backend[] = [udp, vxlan, hostGw, alloc];
+
+/** What a file without a type gets, and a network of flannel's without a backend. */
+export const DEFAULT_BACKEND: Backend = udp;
+
+/** `type` in lower case. */
+export function backendNamed(type: string): Backend | undefined {
+  return BACKENDS.find((backend) => backend.type === type);
+}
 
 /** Throws BackendError when this host or network cannot run the backend. */
-export function backendPlan(input: BackendInput): BackendPlan {
-  return BACKENDS[input.network.backend.type](input);
+export function backendPlan(
+  input: Omit<BackendInput, 'options'> & { readonly network: NetworkConfig },
+): BackendPlan {
+  const { type, ...options } = input.network.backend;
+  const backend = backendNamed(type);
+  if (backend === undefined) throw new BackendError(`Cannot run backend ${type}: it is not known`);
+  // Read with the backend's own list of options: see `options` in Backend.
+  return backend.plan({ ...input, options: options as never });
 }

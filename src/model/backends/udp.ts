@@ -5,26 +5,45 @@
 import { baseOf } from '../address.js';
 import type { Desired } from '../diff.js';
 import { addressKey, forwarderKey, linkKey, MAIN_TABLE, peerKey, routeKey, sysctlKey } from '../keys.js';
-import type { Lease } from '../lease.js';
+import { linkAlias } from '../mark.js';
 import type { PeerState, RouteState } from '../objects.js';
-import type { ResourceKey } from '../plan.js';
-import { type Backend, BackendError, type BackendInput, PeersMemory } from './backend.js';
+import {
+  type Backend,
+  BackendError,
+  type BackendInput,
+  type BackendPlan,
+  familyPart,
+  ignoredPeers,
+  ofPeers,
+} from './backend.js';
+import type { Options, ValuesOf } from './options.js';
 
 const ENCAPSULATION_BYTES = 28; // IPv4 20 + UDP 8, no options
 
-type UdpConfig = { readonly type: 'udp'; readonly port: number };
+/** Empty: flannel writes no type for udp. */
+const PUBLISHED = '';
 
-export const udp: Backend<UdpConfig> = (input) => {
-  const { network, subnets, host, instance, dataplane, requires } = input;
-  const subnet = subnets.ipv4;
-  const { ipv4: bindAddress } = host.external;
-  const publicIp = host.publicIps.ipv4;
-  if (network.ipv4 === undefined || subnet === undefined) {
+const OPTIONS = {
+  port: {
+    kind: 'integer',
+    json: 'Port',
+    example: '8285',
+    least: 1,
+    most: 65_535,
+    default: 8285,
+    about: 'UDP port, the same on every host.',
+  },
+} as const satisfies Options;
+
+export const udp: Backend<typeof OPTIONS> = { type: 'udp', options: OPTIONS, plan };
+
+function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
+  const { options, host, instance, dataplane, requires } = input;
+  const part = familyPart('udp', input, 'ipv4');
+  if (part === undefined) {
     throw new BackendError('Cannot run backend udp: it carries IPv4 only, and the network has no IPv4 part');
   }
-  if (bindAddress === undefined || publicIp === undefined) {
-    throw new BackendError(`Cannot run backend udp: interface ${host.external.name} has no IPv4 address`);
-  }
+  const { subnet, publicIp, interfaceAddress: bindAddress } = part;
 
   const mtu = input.mtu === 'auto' ? host.external.mtu - ENCAPSULATION_BYTES : input.mtu;
   const multiQueue = dataplane.workers > 1;
@@ -34,7 +53,7 @@ export const udp: Backend<UdpConfig> = (input) => {
   // A /32, as flannel's since v0.11: the source address of the host's own traffic, and no broadcast route.
   const [tunAddress, tunAddressLength] = [baseOf(subnet), 32];
   const route: RouteState = {
-    destination: network.ipv4.cidr,
+    destination: part.network.cidr,
     table: MAIN_TABLE,
     tos: 0,
     metric: 0,
@@ -45,13 +64,25 @@ export const udp: Backend<UdpConfig> = (input) => {
   };
   const forwarder = forwarderKey(instance);
   const acceptLocal = `net.ipv4.conf.${instance.replaceAll('.', '/')}.accept_local`;
-  const { peers, ignored } = peersOf(input, [forwarder, ...requires]);
+  const { port } = options;
+  const backend = { type: 'udp', published: PUBLISHED };
+  const peerRequires = [forwarder, ...requires];
+  const peers = ofPeers(
+    input,
+    { name: 'rows', family: 'ipv4', backend, context: { port, peerRequires } },
+    (peer): Desired<PeerState> => ({
+      key: peerKey(peer.subnet),
+      state: { subnet: peer.subnet, publicIp: peer.publicIp, port },
+      requires: peerRequires,
+    }),
+  );
 
   return {
     mtu,
-    lease: { backendType: '' },
+    lease: { backendType: PUBLISHED },
     devices: [instance],
-    ignored,
+    entrances: [instance],
+    ignored: ignoredPeers(input, { name: 'ignored', family: 'ipv4', backend, context: undefined }),
     objects: {
       link: [
         {
@@ -81,7 +112,7 @@ export const udp: Backend<UdpConfig> = (input) => {
             tunAddress,
             subnet,
             publicIp,
-            bind: { address: bindAddress, port: network.backend.port },
+            bind: { address: bindAddress, port },
             sourceCheck: dataplane.sourceCheck,
             offload: dataplane.offload,
           },
@@ -91,41 +122,4 @@ export const udp: Backend<UdpConfig> = (input) => {
       peer: peers,
     },
   };
-};
-
-/** Our mark on a device: `ip link` shows it. */
-export function linkAlias(instance: string): string {
-  return `flannelette ${instance}`;
-}
-
-/** The other hosts' rows. flannel's udp takes every lease, whatever its backend type; sending to a vxlan host is useless. */
-function peersOf(
-  { leases, network, memory = new PeersMemory() }: BackendInput<UdpConfig>,
-  requires: readonly ResourceKey[],
-) {
-  const { port } = network.backend;
-  return {
-    peers: memory.peers.listOf(leases, { port, requires }, (lease): Desired<PeerState> | undefined => {
-      const [subnet, publicIp] = [lease.subnets.ipv4, lease.attributes.publicIps.ipv4];
-      if (subnet === undefined || publicIp === undefined || whyIgnored(lease) !== undefined) return undefined;
-      return { key: peerKey(subnet), state: { subnet, publicIp, port }, requires };
-    }),
-    ignored: memory.ignored.listOf(leases, undefined, (lease) => {
-      const reason = whyIgnored(lease);
-      return reason === undefined ? undefined : { subnet: lease.subnets.ipv4, reason };
-    }),
-  };
-}
-
-function whyIgnored({ subnets, attributes: { publicIps, backendType } }: Lease): string | undefined {
-  if (backendType !== '') return `backend ${printable(backendType)}, ours is udp`;
-  return subnets.ipv4 === undefined || publicIps.ipv4 === undefined ? 'no IPv4 part' : undefined;
-}
-
-/** Anybody may write to the store: no control character of it reaches a terminal. */
-function printable(text: string): string {
-  return text.replace(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -22,7 +22,7 @@ export interface DesiredDocker {
 export function desiredDocker(
   { docker, network, files }: Config,
   { ipv4: subnet }: Subnets,
-  { mtu, devices }: { readonly mtu: number; readonly devices: readonly string[] },
+  { mtu, entrances: devices }: { readonly mtu: number; readonly entrances: readonly string[] },
 ): DesiredDocker | undefined {
   if (docker.mode === 'off' || subnet === undefined) return undefined;
   return {

@@ -1,4 +1,4 @@
-/** Addresses as the kernel has them: 4 or 16 bytes in network order. */
+/** Addresses as the kernel has them: 4 or 16 bytes in network order, 6 of a MAC. */
 import { Buffer } from 'node:buffer';
 import {
   type Address,
@@ -26,4 +26,13 @@ export function addressFromBytes(bytes: Buffer): Address {
   // Dotted quads come by the thousand, and are canonical as they are.
   if (bytes.length === 4) return bytes.join('.') as Address;
   return addressFromBits('ipv6', BigInt(`0x${bytes.toString('hex')}`));
+}
+
+/** `mac` is six pairs of hexadecimal digits with colons between. */
+export function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(':', ''), 'hex');
+}
+
+export function macFromBytes(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/(..)(?!$)/g, '$1:');
 }

@@ -7,7 +7,8 @@ import * as rt from 'netlink/dist/rt/structs.js';
 import { type BaseObject, getObject, getString, getU8, getU32, putEnum } from 'netlink/dist/structs.js';
 import { type Address, addressFromBits, type Family, prefixOf } from '../../model/address.js';
 import type { NetlinkAddress, NetlinkLink, NetlinkRoute } from '../../ports.js';
-import { addressFromBytes, familyOfNumber } from './address-bytes.js';
+import { addressFromBytes, familyOfNumber, macFromBytes } from './address-bytes.js';
+import { parseVxlanData, type VxlanData } from './vxlan-messages.js';
 
 /** Like `T`, with the link by number: the answers know no names. */
 export type Numbered<T extends { readonly link?: string }> = Omit<T, 'link'> & { readonly link?: number };
@@ -31,13 +32,22 @@ export function parseAddress(body: Buffer): Numbered<NetlinkAddress> | undefined
   };
 }
 
+/** A link as it is told of: the underlay of a VXLAN device by number. */
+export type ToldLink = Omit<NetlinkLink, 'vxlan'> & {
+  readonly vxlan?: { readonly data: VxlanData; readonly mac: string };
+};
+
 /** Undefined for a link that has no name, which the kernel never sends. */
-export function parseLink(body: Buffer): NetlinkLink | undefined {
+export function parseLink(body: Buffer): ToldLink | undefined {
   const header = rt.parseLink(body.subarray(0, rt.__LENGTH_Link));
-  const { name, alias, mtu, carrier, info } = getObject<LinkAttributes>(
-    body.subarray(rt.__LENGTH_Link),
-    LINK_ATTRIBUTES,
-  );
+  const {
+    name,
+    alias,
+    mtu,
+    carrier,
+    info,
+    mac = '',
+  } = getObject<LinkAttributes>(body.subarray(rt.__LENGTH_Link), LINK_ATTRIBUTES);
   if (name === undefined) return undefined;
   const { kind, data } = info === undefined ? {} : getObject<LinkInfo>(info, LINK_INFO);
   return {
@@ -49,6 +59,7 @@ export function parseLink(body: Buffer): NetlinkLink | undefined {
     ...(kind === undefined ? {} : { kind }),
     ...(alias === undefined ? {} : { alias }),
     ...(kind === 'tun' && data !== undefined ? { tun: parseTun(data) } : {}),
+    ...(kind === 'vxlan' && data !== undefined ? { vxlan: { data: parseVxlanData(data), mac } } : {}),
   };
 }
 
@@ -127,6 +138,7 @@ const ADDRESS_ATTRIBUTES: AttributeParsers<AddressAttributes> = {
 };
 
 interface LinkAttributes extends BaseObject {
+  mac?: string;
   name?: string;
   mtu?: number;
   info?: Buffer;
@@ -135,6 +147,7 @@ interface LinkAttributes extends BaseObject {
 }
 
 const LINK_ATTRIBUTES: AttributeParsers<LinkAttributes> = {
+  1: (data, into) => (into.mac = macFromBytes(data)),
   3: (data, into) => (into.name = getString(data)),
   4: (data, into) => (into.mtu = getU32(data)),
   18: (data, into) => (into.info = data),

@@ -8,6 +8,7 @@ import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
 
 const GROUPS = {
   link: MulticastGroups.LINK,
+  neighbour: MulticastGroups.NEIGH,
   'ipv4-address': MulticastGroups.IPV4_IFADDR,
   'ipv6-address': MulticastGroups.IPV6_IFADDR,
   'ipv4-route': MulticastGroups.IPV4_ROUTE,

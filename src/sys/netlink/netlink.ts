@@ -3,20 +3,24 @@ import { type Address, type Family, familyOf } from '../../model/address.js';
 import {
   type Netlink,
   type NetlinkAddress,
+  type NetlinkFdbEntry,
   type NetlinkGroup,
   type NetlinkLink,
+  type NetlinkNeighbour,
   type NetlinkRequest,
   type NetlinkRoute,
   ObserveError,
   SystemError,
 } from '../../ports.js';
 import { errnoName, systemError } from '../libc.js';
-import { type Numbered, parseAddress, parseLink, parseRoute } from './answers.js';
+import { type Numbered, parseAddress, parseLink, parseRoute, type ToldLink } from './answers.js';
 import { type Message, NetlinkChannel, type Refusal } from './channel.js';
 import { describeRequest } from './describe-request.js';
 import { watchEvents } from './event-watch.js';
+import { fdbOf, neighboursOf, parseFdbEntry, parseNeighbour } from './neighbour-messages.js';
 import * as messages from './requests.js';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
+import { vxlanState } from './vxlan-messages.js';
 
 type RouteFilter = NonNullable<Parameters<Netlink['routes']>[0]>;
 type ChosenRoute = Awaited<ReturnType<Netlink['routeTo']>>;
@@ -62,6 +66,28 @@ export class KernelNetlink implements Netlink {
         return link === undefined ? [] : [{ ...route, link }];
       });
     });
+  }
+
+  async neighbours(link: string): Promise<readonly NetlinkNeighbour[]> {
+    return observing(() =>
+      this.#onLink(link, (index) =>
+        (['ipv4', 'ipv6'] as const).flatMap((family) => {
+          const { type, body } = neighboursOf(family, index);
+          const answers = this.#channel.dump(type, body, `list ${family} neighbours on ${link}`);
+          return answers.flatMap((answer) => parseNeighbour(answer, link) ?? []);
+        }),
+      ),
+    );
+  }
+
+  async fdb(link: string): Promise<readonly NetlinkFdbEntry[]> {
+    return observing(() =>
+      this.#onLink(link, (index) => {
+        const { type, body } = fdbOf(index);
+        const answers = this.#channel.dump(type, body, `list forwarding entries of ${link}`);
+        return answers.flatMap((answer) => parseFdbEntry(answer, link) ?? []);
+      }),
+    );
   }
 
   async routeTo(destination: Address): Promise<ChosenRoute> {
@@ -114,8 +140,23 @@ export class KernelNetlink implements Netlink {
   }
 
   #links(): readonly NetlinkLink[] {
+    const told = this.#toldLinks();
+    const nameOf = (index: number) => told.find((link) => link.index === index)?.name;
+    return told.map(({ vxlan, ...link }) =>
+      vxlan === undefined ? link : { ...link, vxlan: vxlanState(vxlan.data, vxlan.mac, nameOf) },
+    );
+  }
+
+  #toldLinks(): readonly ToldLink[] {
     const { type, body } = messages.allLinks();
     return this.#channel.dump(type, body, 'list links').flatMap((answer) => parseLink(answer) ?? []);
+  }
+
+  /** Nothing when there is no such link. */
+  #onLink<T>(name: string, read: (index: number) => readonly T[]): readonly T[] {
+    const answer = this.#channel.get(messages.linkByName(name));
+    const index = 'errno' in answer ? undefined : parseLink(answer)?.index;
+    return index === undefined ? [] : read(index);
   }
 
   #routesOf(family: Family, filter: RouteFilter): readonly Numbered<NetlinkRoute>[] {
@@ -138,7 +179,7 @@ export class KernelNetlink implements Netlink {
    * its addresses and routes with it.
    */
   #linkNames(): ReadonlyMap<number, string> {
-    return new Map(this.#links().map(({ index, name }) => [index, name]));
+    return new Map(this.#toldLinks().map(({ index, name }) => [index, name]));
   }
 
   /** Looks each name up once. 0 for no name, as the kernel has it. */

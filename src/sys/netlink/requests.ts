@@ -9,8 +9,10 @@ import {
 import { AttrStream, putU16, putU32 } from 'netlink/dist/structs.js';
 import { type Address, baseOf, type Family, familyOf, lengthOf } from '../../model/address.js';
 import type { NetlinkRequest, NetlinkRouteSpec } from '../../ports.js';
-import { addressBytes, FAMILY_NUMBER } from './address-bytes.js';
+import { addressBytes, FAMILY_NUMBER, macBytes } from './address-bytes.js';
 import type { Message } from './channel.js';
+import { changeFdb, changeNeighbour } from './neighbour-messages.js';
+import { addVxlan } from './vxlan-messages.js';
 
 type SetLink = Extract<NetlinkRequest, { op: 'set-link' }>;
 type ChangeAddress = Extract<NetlinkRequest, { op: 'add-address' | 'delete-address' }>;
@@ -37,8 +39,14 @@ export function linkNamed(request: NetlinkRequest): string | undefined {
     case 'set-link':
     case 'delete-link':
       return request.name;
+    case 'add-vxlan':
+      return request.vxlan.underlay;
     case 'add-address':
     case 'delete-address':
+    case 'replace-neighbour':
+    case 'delete-neighbour':
+    case 'replace-fdb':
+    case 'delete-fdb':
       return request.link;
     case 'add-route':
     case 'replace-route':
@@ -54,8 +62,16 @@ export function requestMessage(request: NetlinkRequest, link: number): Message {
   switch (request.op) {
     case 'set-link':
       return setLink(request, link);
+    case 'add-vxlan':
+      return addVxlan(request, link);
     case 'delete-link':
       return linkMessage(MessageType.DELLINK, { index: link });
+    case 'replace-neighbour':
+    case 'delete-neighbour':
+      return changeNeighbour(request, link);
+    case 'replace-fdb':
+    case 'delete-fdb':
+      return changeFdb(request, link);
     case 'add-address':
       return changeAddress(MessageType.NEWADDR, NLM_F_CREATE | NLM_F_EXCL, request, link);
     case 'delete-address':
@@ -104,11 +120,15 @@ export function routeTo(destination: Address): Message {
   return routeMessage(MessageType.GETROUTE, 0, data, { dst });
 }
 
-function setLink({ mtu, up, alias }: SetLink, index: number): Message {
+function setLink({ mtu, up, alias, mac }: SetLink, index: number): Message {
   return linkMessage(
     MessageType.SETLINK,
     { index, ...(up === undefined ? {} : { flags: up ? { up } : {}, change: { up: true } }) },
-    { ...(mtu === undefined ? {} : { mtu }), ...(alias === undefined ? {} : { ifalias: alias }) },
+    {
+      ...(mtu === undefined ? {} : { mtu }),
+      ...(alias === undefined ? {} : { ifalias: alias }),
+      ...(mac === undefined ? {} : { address: macBytes(mac) }),
+    },
   );
 }
 

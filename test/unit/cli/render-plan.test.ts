@@ -156,6 +156,17 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
   link: [
     [LINK, 'tun, mtu 1472'],
     [{ ...LINK, multiQueue: true }, 'tun, mtu 1472, multi-queue'],
+    [
+      {
+        name: 'flannel.1',
+        kind: 'vxlan',
+        mtu: 1450,
+        up: true,
+        alias: '',
+        vxlan: { vni: 1, port: 8472, learning: false, gbp: false, mac: '66:6c:0a:08:41:42' },
+      },
+      'vxlan, id 1, port 8472, mtu 1450',
+    ],
   ],
   sysctl: [[{ name: 'net.ipv4.ip_forward', value: '1' }, '1']],
   address: [[{ link: 'flannel0', address: ONE, length: 32 }, '']],
@@ -176,6 +187,8 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
     ],
   ],
   peer: [[{ subnet: IPV4.cidr, publicIp: ONE, port: 8285 }, 'at 10.8.65.66:8285']],
+  fdb: [[{ link: 'flannel.1', mac: '66:6c:0a:08:41:35', destination: ONE }, 'to 10.8.65.66']],
+  neighbour: [[{ link: 'flannel.1', address: ONE, mac: '66:6c:0a:08:41:35' }, 'at 66:6c:0a:08:41:35']],
   route: [
     [{ ...ROUTE, link: 'flannel0' }, 'dev flannel0'],
     [{ ...ROUTE, via: ONE }, 'via 10.8.65.66'],

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { addressAt, contains, parseAddress, parsePrefix } from '../../../src/model/address.js';
-import { BackendError, type BackendInput } from '../../../src/model/backends/backend.js';
+import { BackendError } from '../../../src/model/backends/backend.js';
 import { backendPlan } from '../../../src/model/backends/table.js';
-import { linkAlias } from '../../../src/model/backends/udp.js';
 import type { Lease } from '../../../src/model/lease.js';
+import { linkAlias } from '../../../src/model/mark.js';
+
+type BackendInput = Parameters<typeof backendPlan>[0];
 
 const IPV4 = {
   cidr: parsePrefix('4.0.0.0/16'),
@@ -22,6 +24,7 @@ const INPUT: BackendInput = {
   host: {
     external: { name: 'eth0', mtu: 1500, ipv4: US, chosenBy: 'default route' },
     publicIps: { ipv4: US },
+    reach: [{ prefix: parsePrefix('10.8.0.0/16'), direct: true }],
   },
   mtu: 'auto',
   dataplane: { workers: 1, sourceCheck: 'strict', offload: true },

@@ -48,6 +48,7 @@ const HOST: HostFacts = {
     chosenBy: 'default route',
   },
   publicIps: { ipv4: parseAddress('10.8.65.66'), ipv6: parseAddress('2001:db8::66') },
+  reach: [{ prefix: parsePrefix('10.8.0.0/16'), direct: true }],
 };
 
 const OWN = lease('4.0.100.0/24', '10.8.65.66');
@@ -134,6 +135,8 @@ test("the article's host", () => {
       },
     ],
     peer: [{ key: 'peer:4.0.32.0/24', state: { subnet: '4.0.32.0/24', publicIp: '10.8.65.53', port: 8285 } }],
+    fdb: [],
+    neighbour: [],
     route: [
       {
         key: 'route:4.0.0.0/16',

@@ -3,6 +3,7 @@ import test from 'node:test';
 import { readConfig } from '../../../src/config/read-config.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Config } from '../../../src/model/config.js';
+import { isOnLink } from '../../../src/model/host.js';
 import { ObserveError } from '../../../src/ports.js';
 import { hostFacts } from '../../../src/runtime/host-facts.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
@@ -44,6 +45,7 @@ test('the interface of the default route is chosen, with its address and MTU', a
   assert.deepEqual(await facts(), {
     external: { name: 'eth0', mtu: 1500, ipv4: '10.8.65.66', chosenBy: 'default route' },
     publicIps: { ipv4: '10.8.65.66' },
+    reach: [{ prefix: '10.8.0.0/16', direct: true }],
   });
 });
 
@@ -113,4 +115,30 @@ test('what the kernel does not tell in full is no answer', async () => {
   const kernel = twoInterfaces();
   kernel.readFailure = new ObserveError('Cannot list links: interrupted');
   await assert.rejects(facts({ kernel }), ObserveError);
+});
+
+test('what the external interface reaches without a gateway is told, with what leads elsewhere in there', async () => {
+  const kernel = twoInterfaces();
+  const route = (text: string) => ({ destination: parsePrefix(text) });
+  kernel.addRoute({ ...route('172.16.0.0/12'), link: 'eth0' });
+  kernel.addRoute({ ...route('10.8.77.0/24'), link: 'eth1' });
+  kernel.addRoute({ ...route('10.8.78.0/24'), link: 'eth0', via: parseAddress('10.8.0.9') });
+  kernel.addRoute({ ...route('10.8.79.0/24'), link: 'eth0', protocol: 77 });
+  kernel.addRoute({ ...route('10.9.0.0/24'), link: 'eth0', via: parseAddress('10.8.0.9') });
+  const found = await facts({ kernel });
+  assert.deepEqual(found.reach, [
+    { prefix: '10.8.0.0/16', direct: true },
+    { prefix: '10.8.77.0/24', direct: false },
+    { prefix: '10.8.78.0/24', direct: false },
+    { prefix: '172.16.0.0/12', direct: true },
+  ]);
+  for (const [address, want] of [
+    ['10.8.1.1', true],
+    ['10.8.77.1', false],
+    ['10.8.79.1', true],
+    ['172.17.0.1', true],
+    ['10.9.0.1', false],
+  ] as const) {
+    assert.equal(isOnLink(found, parseAddress(address)), want, address);
+  }
 });

@@ -1,0 +1,40 @@
+/** Forwarding entries of our VXLAN devices: which host a MAC is behind. */
+import { diff, type Kind } from '../model/diff.js';
+import { fdbKey } from '../model/keys.js';
+import type { FdbState } from '../model/objects.js';
+import type { Netlink } from '../ports.js';
+import { carryOutBatched, stateOf } from './carry-out-batched.js';
+import { markedDevices } from './marked-devices.js';
+import type { Reconciler } from './reconciler.js';
+import type { Scope } from './scope.js';
+
+const kind: Kind<FdbState> = {
+  differences: (want, have) =>
+    have.destination === want.destination ? [] : [`dst ${have.destination}, want ${want.destination}`],
+};
+
+/** Ours are all permanent ones on the devices that carry `alias`. What a device has learned by itself goes by itself. */
+export function fdbReconciler(netlink: Netlink, alias: string, scope: () => Scope): Reconciler<FdbState> {
+  return {
+    name: 'fdb',
+    async observe(_desired, _signal, remade) {
+      const { present, marked } = await markedDevices(netlink, scope(), alias, remade);
+      const lists = await Promise.all(present.map((link) => netlink.fdb(link)));
+      return lists
+        .flat()
+        .flatMap(({ permanent, ...state }) =>
+          permanent ? [{ key: fdbKey(state.link, state.mac), state, ours: marked.has(state.link) }] : [],
+        );
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    apply: (actions, signal) =>
+      carryOutBatched(actions, signal, netlink, {
+        request: (action) => ({
+          op: action.verb === 'delete' ? 'delete-fdb' : 'replace-fdb',
+          ...stateOf(action),
+        }),
+        isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ENOENT' || code === 'ENODEV'),
+      }),
+    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal),
+  };
+}

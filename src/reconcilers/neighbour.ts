@@ -1,0 +1,47 @@
+/** Permanent neighbours on our devices: with one there, the kernel asks nobody where an address is. */
+import { diff, type Kind } from '../model/diff.js';
+import { neighbourKey } from '../model/keys.js';
+import type { NeighbourState } from '../model/objects.js';
+import type { Netlink } from '../ports.js';
+import { carryOutBatched, stateOf } from './carry-out-batched.js';
+import { markedDevices } from './marked-devices.js';
+import type { Reconciler } from './reconciler.js';
+import type { Scope } from './scope.js';
+
+const kind: Kind<NeighbourState> = {
+  differences: (want, have) => (have.mac === want.mac ? [] : [`lladdr ${have.mac}, want ${want.mac}`]),
+};
+
+/** Ours are all permanent ones on the devices that carry `alias`. What the kernel has learned by itself is no object of anybody's. */
+export function neighbourReconciler(
+  netlink: Netlink,
+  alias: string,
+  scope: () => Scope,
+): Reconciler<NeighbourState> {
+  return {
+    name: 'neighbour',
+    async observe(_desired, _signal, remade) {
+      const { present, marked } = await markedDevices(netlink, scope(), alias, remade);
+      const lists = await Promise.all(present.map((link) => netlink.neighbours(link)));
+      return lists
+        .flat()
+        .flatMap(({ permanent, ...state }) =>
+          permanent
+            ? [{ key: neighbourKey(state.link, state.address), state, ours: marked.has(state.link) }]
+            : [],
+        );
+    },
+    diff: (desired, observed) => diff(kind, desired, observed),
+    apply: (actions, signal) =>
+      carryOutBatched(actions, signal, netlink, {
+        // Replaces what the kernel may have learned of the address meanwhile.
+        request: (action) => ({
+          op: action.verb === 'delete' ? 'delete-neighbour' : 'replace-neighbour',
+          ...stateOf(action),
+        }),
+        isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ENOENT' || code === 'ENODEV'),
+      }),
+    // A device that goes down or away takes its entries along without a word about them.
+    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal),
+  };
+}
