@@ -39,7 +39,7 @@ const INPUT: Input = {
     ],
   },
   mtu: 'auto',
-  dataplane: { workers: 1, sourceCheck: 'strict', offload: 'auto' },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
   instance: 'flannel0',
   requires: [],
 };
