@@ -1,0 +1,220 @@
+/**
+ * The backends whose packets the kernel carries, on three hosts with a container each:
+ *
+ *    A            B            C
+ *    │            │            │
+ *  host1 ═══════ host2 ═══════ host3
+ */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type Cluster, ETCD_URL, type Member } from '../lab/cluster.js';
+import { statusOf } from '../lab/daemon-status.js';
+import type { Container } from '../lab/docker-bridge.js';
+import { eventually } from '../lab/eventually.js';
+import { Probe } from '../lab/probe.js';
+import { onSites, type Site, siteAt } from '../lab/sites.js';
+import { leasesOf } from '../lab/store-content.js';
+
+/** Far above what is measured, far below the timer that would find it anyway. */
+const NOTICED_MS = 15_000;
+
+interface Scene {
+  readonly backend: string;
+  readonly mtu: number;
+  /** What the host has beside others' objects, from the others' leases: lines of ip(8) and bridge(8). */
+  readonly want: (peers: readonly Peer[], own: Peer) => readonly string[];
+  readonly faults: readonly (readonly [name: string, inject: (peer: Peer) => string])[];
+}
+
+interface Peer {
+  readonly address: string;
+  /** With three bytes: 4.0.7 is 4.0.7.0/24. */
+  readonly subnet: string;
+  readonly value: string;
+  readonly mac: string;
+}
+
+const SCENES: readonly Scene[] = [
+  {
+    backend: 'vxlan',
+    mtu: 1450,
+    // As flanneld 0.20.2 has it, beside our protocol number on the routes.
+    want: (peers, own) => [
+      ...peers.flatMap(({ subnet, mac, address }) => [
+        `${subnet}.0 lladdr ${mac} PERMANENT`,
+        `${mac} dst ${address} self permanent`,
+        `${subnet}.0/24 via ${subnet}.0 dev flannel.1 proto 77 onlink`,
+      ]),
+      `inet ${own.subnet}.0/32 scope global flannel.1`,
+      `vxlan id 1 local ${own.address} dev eth0 srcport 0 0 dstport 8472 nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx`,
+      'mtu 1450 up',
+      'accept_ra 0',
+    ],
+    faults: [
+      ['a route is deleted', ({ subnet }) => `ip route delete ${subnet}.0/24`],
+      ['a route leads elsewhere', ({ subnet }) => `ip route replace ${subnet}.0/24 dev lo proto 77`],
+      ['a neighbour is deleted', ({ subnet }) => `ip neigh delete ${subnet}.0 dev flannel.1`],
+      [
+        'a neighbour has another MAC',
+        ({ subnet }) => `ip neigh replace ${subnet}.0 lladdr 02:00:00:00:00:01 dev flannel.1 nud permanent`,
+      ],
+      ['a forwarding entry is deleted', ({ mac }) => `bridge fdb delete ${mac} dev flannel.1`],
+      [
+        'a forwarding entry names another host',
+        ({ mac }) => `bridge fdb replace ${mac} dev flannel.1 dst 10.8.65.99`,
+      ],
+      ['a forwarding entry too many', () => 'bridge fdb add 02:00:00:00:00:01 dev flannel.1 dst 10.8.65.99'],
+      ['the address is deleted', () => 'ip -4 address flush dev flannel.1'],
+      ['the MTU is changed', () => 'ip link set flannel.1 mtu 1400'],
+      ['the MAC is changed', () => 'ip link set flannel.1 address 02:00:00:00:00:02'],
+      ['the device is set down', () => 'ip link set flannel.1 down'],
+      ['the device is deleted', () => 'ip link delete flannel.1'],
+      [
+        'the device is made by hand with another VNI',
+        () => 'ip link delete flannel.1; ip link add flannel.1 type vxlan id 7 dstport 8472 dev eth0',
+      ],
+    ],
+  },
+  {
+    backend: 'host-gw',
+    mtu: 1500,
+    want: (peers) => peers.map(({ subnet, address }) => `${subnet}.0/24 via ${address} dev eth0 proto 77`),
+    faults: [
+      ['a route is deleted', ({ subnet }) => `ip route delete ${subnet}.0/24`],
+      ['a route leads elsewhere', ({ subnet }) => `ip route replace ${subnet}.0/24 via 10.8.0.1 proto 77`],
+      [
+        'all routes go with the interface',
+        () => 'ip link set eth0 down; ip link set eth0 up; ip route add default via 10.8.0.1',
+      ],
+    ],
+  },
+];
+
+for (const scene of SCENES) {
+  test(`three hosts by ${scene.backend}`, { timeout: 240_000 }, async (t) => {
+    const config = configOf(scene.backend);
+    await onSites({ hosts: 3, config }, async (sites, cluster) => {
+      const [first, second, third] = [siteAt(sites, 0), siteAt(sites, 1), siteAt(sites, 2)];
+      const { host } = first.member;
+      const wanted = async () => wantedOn(scene, cluster, first.member, sites);
+
+      await t.test('the kernel has what flanneld would leave there, and nothing else of ours', async () => {
+        assert.deepEqual(await ownLines(first.member), await wanted());
+      });
+
+      await t.test('packets as large as the MTU pass, also between host and container', async () => {
+        await carries(first.container, second.container, scene.mtu);
+        await carries(third.container, first.container, scene.mtu);
+        for (const { container } of [second, third]) await host.output(ping(container.address));
+        await second.container.output(ping((await peerOf(cluster, first.member)).subnet.concat('.1')));
+      });
+
+      await t.test('20 MB pass over TCP unchanged', () => transfers(first.container, third.container));
+
+      await t.test(
+        'a daemon that is killed and started again costs no packet and writes nothing',
+        async () => {
+          const before = await ownLines(first.member);
+          const probe = await Probe.start(second.container, first.container, 8);
+          first.daemon.signal('SIGKILL');
+          await first.daemon.exited;
+          const daemon = await first.member.run();
+          const { sent, lost } = await probe.finish();
+          t.diagnostic(`${scene.backend}: ${lost} of ${sent} packets lost over a restart`);
+          assert.deepEqual([lost, sent > 6_000], [0, true]);
+          assert.deepEqual(await ownLines(first.member), before);
+          assert.deepEqual(
+            daemon.lines.filter((line) => line.includes('"msg":"changed"')),
+            [],
+          );
+        },
+      );
+
+      const [peer] = [await peerOf(cluster, second.member)];
+      for (const [name, inject] of scene.faults) {
+        await t.test(`${name}: it heals`, async () => {
+          await host.script(inject(peer));
+          const ms = await millisecondsUntil(async () => {
+            assert.deepEqual(await ownLines(first.member), await wanted());
+            assert.equal((await statusOf(host)).ready, true);
+          });
+          t.diagnostic(`${scene.backend}: ${name}: ${ms} ms`);
+          await first.container.output(ping(second.container.address));
+        });
+      }
+    });
+  });
+}
+
+function configOf(backend: string, publish = 'create'): string {
+  return `network: { cidr: 4.0.0.0/16, publish: ${publish}, backend: { type: ${backend} } }\nstore: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
+}
+
+async function wantedOn(
+  { want }: Scene,
+  cluster: Cluster,
+  member: Member,
+  sites: readonly Site[],
+): Promise<readonly string[]> {
+  const peers = await Promise.all(sites.map((site) => peerOf(cluster, site.member)));
+  const own = await peerOf(cluster, member);
+  const others = peers.filter(({ address }) => address !== member.address);
+  return [...want(others, own)].sort();
+}
+
+async function peerOf(cluster: Cluster, { address }: Member): Promise<Peer> {
+  const [lease] = await leasesOf(cluster, address);
+  assert.ok(lease, `no lease of ${address}`);
+  const [, subnet = ''] = /\/(\d+\.\d+\.\d+)\.0-24$/.exec(lease.key) ?? [];
+  const [, mac = ''] = /"VtepMAC":"([^"]+)"/.exec(lease.value) ?? [];
+  return { address, subnet, value: lease.value, mac };
+}
+
+/** Everything that a backend puts on a host, as ip(8) and bridge(8) print it. */
+async function ownLines({ host }: Member): Promise<readonly string[]> {
+  const printed = await host.script(`
+ip route | grep 'proto 77' || true
+for device in $(ip -oneline link show type vxlan | sed -E 's/^[0-9]+: ([^:@]+).*/\\1/'); do
+  ip neigh show dev $device nud permanent
+  bridge fdb show dev $device
+  ip -oneline -4 address show dev $device | grep -o 'inet .* flannel[^ ]*' | sed 's/\\\\.*//'
+  ip -d link show dev $device | grep -o 'vxlan id.*noudp6zerocsumrx'
+  ip -oneline link show dev $device | grep -oE 'mtu [0-9]+' | tr '\\n' ' '
+  ip -oneline link show dev $device | grep -q '[<,]UP[,>]' && echo up || echo down
+  echo accept_ra $(cat /proc/sys/net/ipv6/conf/$device/accept_ra)
+done`);
+  return printed
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .sort();
+}
+
+function ping(address: string, ...more: readonly string[]): readonly string[] {
+  return ['ping', '-n', '-c', '1', '-W', '2', ...more, address];
+}
+
+/** 20 bytes of IPv4, 8 of ICMP. */
+async function carries(from: Container, to: Container, mtu: number): Promise<void> {
+  await from.output(ping(to.address, '-M', 'do', '-s', String(mtu - 28)));
+  const { code } = await from.run(ping(to.address, '-M', 'do', '-s', String(mtu - 27)));
+  assert.notEqual(code, 0);
+}
+
+async function transfers(from: Container, to: Container): Promise<void> {
+  const sent = await to.script(
+    'mkdir -p /run/www; head -c 20000000 /dev/urandom >/run/www/blob; sha256sum </run/www/blob',
+  );
+  to.spawn(['busybox', 'httpd', '-f', '-p', '5000', '-h', '/run/www']);
+  const fetch = `busybox wget -q -O - http://${to.address}:5000/blob | sha256sum`;
+  const received = await eventually('the file is fetched', NOTICED_MS, () =>
+    from.script(fetch, { timeoutMs: 30_000 }),
+  );
+  assert.equal(received, sent);
+}
+
+async function millisecondsUntil(check: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await eventually('all is as it was', NOTICED_MS, check);
+  return Math.round(performance.now() - start);
+}
