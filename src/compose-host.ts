@@ -7,11 +7,14 @@ import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
-import { controlApi } from './runtime/control-api.js';
+import { controlApi, monitorApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
 import { withDeadline } from './runtime/deadline.js';
 import { DockerCommand } from './runtime/docker-command.js';
 import { Inputs } from './runtime/inputs.js';
+import { LateMeters } from './runtime/late-meters.js';
+import { meteredStore } from './runtime/metered-store.js';
+import { MonitorListener } from './runtime/monitor-listener.js';
 import { Readiness } from './runtime/readiness.js';
 import { type RememberedDataPlane, recordPath } from './runtime/remembered-data-plane.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
@@ -24,6 +27,7 @@ import { controlSocket } from './sys/control-socket.js';
 import { createEtcdStore } from './sys/etcd-store.js';
 import { systemFiles } from './sys/files.js';
 import { HostFirewall } from './sys/firewall/firewall.js';
+import { httpListener } from './sys/http-listener.js';
 import { jsonLog, silentLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
 import { createNotifier } from './sys/notify.js';
@@ -105,12 +109,13 @@ async function runDaemonUntil(
 ): Promise<void> {
   const log = jsonLog();
   const host = hostPorts();
-  const store = new StoreFollower({
+  const meters = new LateMeters(async () => (await import('./sys/meters.js')).createMeters(() => status()));
+  const store: StoreFollower = new StoreFollower({
     section: config.store,
     openMirror: (section) =>
       new StoreMirror({
         ...host,
-        store: openStore(section),
+        store: meteredStore(openStore(section), meters, systemClock),
         log,
         declared: () => inputs.config.network.declared,
       }),
@@ -131,10 +136,11 @@ async function runDaemonUntil(
     watch: (wake, until) => systemFiles.watch([path], wake, until),
   };
   const reconcilers = reconcilersOf(host, inputs, store, dataPlane);
-  const daemon = new Daemon({ ...host, source, inputs, store, reconcilers, dataPlane, log });
+  const daemon = new Daemon({ ...host, source, inputs, store, reconcilers, dataPlane, meters, log });
+  const readyState = () => ({ isReady: daemon.isReady, text: statusLine({ daemon, inputs, store }) });
   const readiness = new Readiness({
     notifier: createNotifier(processEnvironment, processId),
-    state: () => ({ isReady: daemon.isReady, text: statusLine({ daemon, inputs, store }) }),
+    state: readyState,
     rounds: () => daemon.loops.begun(),
     clock: systemClock,
     log,
@@ -160,12 +166,25 @@ async function runDaemonUntil(
   onHangUp(() => void readiness.reload(reload).catch(notDone), signal);
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
+  const monitor = { exposition: meters, stuck: () => readiness.stuck, readiness: readyState };
+  const monitoring = new MonitorListener({
+    ...host,
+    section: () => inputs.config.monitoring,
+    listen: httpListener(monitorApi(monitor)),
+    log,
+  });
+  inputs.subscribe(monitoring.wake);
   await controlSocket.serve(
     socketPath(config.instance),
-    controlApi(daemon, status, systemClock, signal),
+    controlApi(daemon, status, monitor, systemClock, signal),
     signal,
   );
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
-  await Promise.all([daemon.run(signal), readiness.run(signal), dockerCommand.run(signal)]);
+  await Promise.all([
+    daemon.run(signal),
+    readiness.run(signal),
+    monitoring.run(signal),
+    dockerCommand.run(signal),
+  ]);
   log.info({}, 'stopped');
 }

@@ -6,12 +6,14 @@ import type {
   FdbState,
   ForwarderState,
   ForwardState,
+  KindName,
   MasqueradeState,
   NeighbourState,
   PeerState,
   SysctlState,
   VxlanState,
 } from './model/objects.js';
+import type { Action, ActionResult } from './model/plan.js';
 import type { StoreEntry } from './model/store-view.js';
 
 // ---- time and chance -------------------------------------------------------------------------------------
@@ -425,6 +427,28 @@ export interface Notifier {
   send(news: News): boolean;
 }
 
+// ---- monitoring ---------------------------------------------------------------------------------------------
+
+/** What is counted and timed as it happens; everything else is read from the status when somebody asks. */
+export interface Meters {
+  acted(kind: KindName, verb: Action['verb'], outcome: ActionResult['outcome']): void;
+  /** Not everything of the kind was as wanted for that long; now it is. */
+  healed(kind: KindName, seconds: number): void;
+  /** A round trip to the store. */
+  storeCalled(call: string, seconds: number, outcome: 'answered' | 'failed'): void;
+}
+
+/** All measurements in the text format of Prometheus. */
+export interface Exposition {
+  text(): Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+/** Listens for HTTP until `signal` aborts; resolves when it listens, rejects with SystemError. */
+export type HttpListener = (
+  at: { readonly address: Address; readonly port: number },
+  signal: AbortSignal,
+) => Promise<void>;
+
 // ---- the daemon's socket ---------------------------------------------------------------------------------
 
 export interface ControlRequest {
@@ -437,6 +461,8 @@ export interface ControlReply {
   /** HTTP status. */
   readonly status: number;
   readonly body: string;
+  /** Media type of the body; text for people when absent. */
+  readonly contentType?: string;
 }
 
 /** HTTP over a unix socket: `curl --unix-socket /run/flannelette/flannel0.sock http://localhost/status`. */

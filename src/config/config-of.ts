@@ -12,7 +12,7 @@ import { declaredNetwork } from './rules.js';
 import { etcdSection, type FileValues, type tlsSection } from './schema.js';
 
 export function configOf(values: FileValues): Config {
-  const { host, dataplane, files, docker, instance } = values;
+  const { host, dataplane, files, docker, monitoring, instance } = values;
   return {
     network: networkOf(values),
     host: {
@@ -24,6 +24,7 @@ export function configOf(values: FileValues): Config {
     dataplane,
     files,
     docker: dockerOf(docker),
+    monitoring: { address: monitoring.address, ...present('port', monitoring.port) },
     instance,
   };
 }

@@ -36,6 +36,8 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'docker.daemonJson': '/etc/docker/daemon.json',
   'docker.bridge': 'docker0',
   'docker.onChange': '[systemctl, restart, docker]',
+  'monitoring.port': '9477',
+  'monitoring.address': '10.8.65.66',
   'instance.name': 'flannel1',
   'instance.routeProtocol': '78',
   'instance.runtimeDirectory': '/run/flannelette',

@@ -209,6 +209,17 @@ const docker = section({
     ),
 });
 
+const monitoring = section({
+  port: integer(1, 65535)
+    .optional()
+    .describe(
+      'TCP port for /metrics, /livez and /readyz. Left out: they are answered on the status socket alone.',
+    ),
+  address: ipv4Address()
+    .prefault('127.0.0.1')
+    .describe('The address to listen on. Whoever reaches it can read them; nothing can be changed there.'),
+});
+
 const instance = section({
   name: parsed('must be a name such as flannel0', instanceName)
     .prefault(DEFAULT_INSTANCE.name)
@@ -286,6 +297,7 @@ export const configSchema = section({
   dataplane: dataplane.prefault({}).describe('How packets are carried between the device and the peers.'),
   files: files.prefault({}).describe('What is written for Docker and others.'),
   docker: docker.prefault({}).describe('Docker on this host: what it is told, and how it is watched.'),
+  monitoring: monitoring.prefault({}).describe('What monitoring may ask, and where.'),
   instance: instance.prefault({}).describe('Names and marks of what belongs to this network on this host.'),
 });
 

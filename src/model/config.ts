@@ -9,6 +9,7 @@ export interface Config {
   readonly dataplane: DataplaneSection;
   readonly files: FilesSection;
   readonly docker: DockerSection;
+  readonly monitoring: MonitoringSection;
   readonly instance: InstanceSection;
 }
 
@@ -83,6 +84,13 @@ export interface DockerSection {
   readonly bridge: string;
   /** The operator's command, as arguments, to run when Docker is out of step. */
   readonly onChange?: readonly string[];
+}
+
+/** Where monitoring is answered over TCP; the daemon's socket answers in any case. */
+export interface MonitoringSection {
+  readonly address: Address;
+  /** Absent: nobody listens. */
+  readonly port?: number;
 }
 
 /** What an instance is called and where its daemon answers, unless the file says otherwise. */

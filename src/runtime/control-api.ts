@@ -3,6 +3,7 @@ import type { StatusReport } from '../model/status.js';
 import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
 import type { Attempt, Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
+import { type MonitorSources, monitorReply } from './monitor-api.js';
 import { obstaclesText } from './one-shot.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -11,17 +12,28 @@ const MOST_TIMEOUT_MS = 600_000;
 export function controlApi(
   daemon: Daemon,
   status: () => StatusReport,
+  monitor: MonitorSources,
   clock: Clock,
   signal: AbortSignal,
 ): (request: ControlRequest) => Promise<ControlReply> {
-  return async ({ method, path }) => {
+  return async (request) => {
+    const { method, path } = request;
     const [resource, query] = path.split('?', 2);
     if (method === 'GET' && resource === '/status') return json(200, status());
     if (method === 'POST' && resource === '/apply') {
       return applyNow(daemon, new URLSearchParams(query), clock, signal);
     }
-    return { status: 404, body: `Nothing answers to ${method} ${resource}` };
+    return (await monitorReply(monitor, request)) ?? nothing(request);
   };
+}
+
+/** The part of it that anybody may ask who reaches the port. */
+export function monitorApi(monitor: MonitorSources): (request: ControlRequest) => Promise<ControlReply> {
+  return async (request) => (await monitorReply(monitor, request)) ?? nothing(request);
+}
+
+function nothing({ method, path }: ControlRequest): ControlReply {
+  return { status: 404, body: `Nothing answers to ${method} ${path.split('?', 1)[0]}` };
 }
 
 async function applyNow(

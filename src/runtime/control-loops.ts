@@ -15,6 +15,8 @@ export interface ControlLoopsDependencies {
   readonly onReport: () => void;
   /** Called for each action that was tried. */
   readonly onAction: (action: PlannedAction, result: ActionResult) => void;
+  /** Called when a kind is as wanted again, with how long it was not. */
+  readonly onHealed: (kind: KindName, ms: number) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -40,7 +42,7 @@ export class ControlLoops {
   }
 
   #add<K extends KindName>(kind: K): void {
-    const { reconcilers, desired, onAction, clock, random, log, timings } = this.#deps;
+    const { reconcilers, desired, onAction, onHealed, clock, random, log, timings } = this.#deps;
     const reconciler = reconcilers[kind];
     if (reconciler === undefined) return;
     const loop = new Loop<K>({
@@ -53,6 +55,7 @@ export class ControlLoops {
       isPresent: (key) => this.#presence.has(key),
       onReport: (report, present) => this.#accept(report, present),
       onAction,
+      onHealed: (ms) => onHealed(kind, ms),
       clock,
       random,
       log,

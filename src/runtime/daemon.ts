@@ -10,7 +10,14 @@ import type { PlannedAction } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { readableLeases } from '../model/store-view.js';
-import { type Clock, type DataPlane, type Log, type Random, StoreUnavailableError } from '../ports.js';
+import {
+  type Clock,
+  type DataPlane,
+  type Log,
+  type Meters,
+  type Random,
+  StoreUnavailableError,
+} from '../ports.js';
 import { ConditionLog, type DatedCondition } from './condition-log.js';
 import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
@@ -28,6 +35,7 @@ export interface DaemonDependencies {
   readonly store: StoreFollower;
   readonly reconcilers: Reconcilers;
   readonly dataPlane: DataPlane;
+  readonly meters: Meters;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -62,15 +70,17 @@ export class Daemon {
 
   constructor(dependencies: DaemonDependencies) {
     this.#deps = dependencies;
-    const { reconcilers, inputs, store, clock, random, log } = dependencies;
+    const { reconcilers, inputs, store, meters, clock, random, log } = dependencies;
     this.startedAt = this.#configLoadedAt = clock.now();
     this.loops = new ControlLoops({
       reconcilers,
       desired: () => inputs.state(),
       onReport: () => this.#onReport(),
       onAction: (action, result) => {
+        meters.acted(action.kind, action.verb, result.outcome);
         for (const tell of this.#attempts) tell({ action, result });
       },
+      onHealed: (kind, ms) => meters.healed(kind, ms / 1000),
       clock,
       random,
       log,

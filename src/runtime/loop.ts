@@ -56,6 +56,8 @@ export interface LoopDependencies<K extends KindName> {
   readonly onReport: (report: LoopReport, present?: readonly ResourceKey[]) => void;
   /** Called for each action that was tried. */
   readonly onAction: (action: PlannedAction, result: ActionResult) => void;
+  /** Called when everything is as wanted again, with the time since the round began that noticed it was not. */
+  readonly onHealed: (ms: number) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -68,6 +70,7 @@ export class Loop<K extends KindName> {
   readonly #timings: LoopTimings;
   #failures = 0;
   #begun = 0;
+  #awrySinceMs: number | undefined;
 
   constructor(dependencies: LoopDependencies<K>) {
     this.#deps = dependencies;
@@ -108,6 +111,7 @@ export class Loop<K extends KindName> {
       return;
     }
     const keys = desired.map(({ key }) => key);
+    const begunAtMs = clock.boottimeMs();
     try {
       const result = await withDeadline(
         clock,
@@ -117,6 +121,7 @@ export class Loop<K extends KindName> {
         (limited) => runRound(reconciler, desired, { isPresent }, limited),
       );
       this.#account(result);
+      this.#timeHealing(result, begunAtMs);
       const { remaining, results } = result;
       const objects = objectStatuses(keys, remaining, results);
       onReport({ kind, round, converged: isConverged(result), objects }, presentKeys(keys, remaining));
@@ -129,6 +134,14 @@ export class Loop<K extends KindName> {
       const objects = keys.map((key): ObjectStatus => ({ key, state: 'failed', reason: error.message }));
       onReport({ kind, round, converged: false, objects, error });
     }
+  }
+
+  #timeHealing(round: Round<StateOf[K]>, begunAtMs: number): void {
+    const { clock, onHealed } = this.#deps;
+    if (round.planned.actions.length > 0) this.#awrySinceMs ??= begunAtMs;
+    if (this.#awrySinceMs === undefined || !isConverged(round)) return;
+    onHealed(clock.boottimeMs() - this.#awrySinceMs);
+    this.#awrySinceMs = undefined;
   }
 
   #account({ planned, results }: Round<StateOf[K]>): void {

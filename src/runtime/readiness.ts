@@ -34,6 +34,7 @@ export class Readiness {
   readonly #changed = new Wake();
   #told: { readonly phase: Phase; readonly text: string } = { phase: 'starting', text: '' };
   #reloads = 0;
+  #stuck: readonly string[] = [];
 
   constructor(dependencies: ReadinessDependencies) {
     this.#deps = dependencies;
@@ -41,6 +42,11 @@ export class Readiness {
 
   /** The state may have changed. */
   wake = (): void => this.#changed.wake();
+
+  /** The loops that turn no more. */
+  get stuck(): readonly string[] {
+    return this.#stuck;
+  }
 
   /** Runs until `signal` aborts, tells that the process stops, and resolves. */
   async run(signal: AbortSignal): Promise<void> {
@@ -96,16 +102,15 @@ export class Readiness {
     const { notifier, rounds, clock, log } = this.#deps;
     const beatMs = notifier.watchdogMs === undefined ? BEAT_MS : notifier.watchdogMs / 2;
     const liveness = new Liveness(Math.ceil(LONGEST_TURN_MS / beatMs));
-    let wasStuck = false;
     while (!signal.aborted) {
       const stuck = liveness.beat(rounds());
-      if (stuck.length > 0 && !wasStuck) log.error({ loops: stuck }, 'loops stuck');
-      wasStuck = stuck.length > 0;
+      if (stuck.length > 0 && this.#stuck.length === 0) log.error({ loops: stuck }, 'loops stuck');
+      this.#stuck = stuck;
       const sign: News = {
         ...(notifier.watchdogMs !== undefined && { alive: true }),
         ...(this.#told.phase === 'starting' && { patienceMs: beatMs * PATIENCE_BEATS }),
       };
-      if (!wasStuck && Object.keys(sign).length > 0) notifier.send(sign);
+      if (stuck.length === 0 && Object.keys(sign).length > 0) notifier.send(sign);
       try {
         await clock.sleep(beatMs, signal);
       } catch {

@@ -1,21 +1,14 @@
 /** The daemon's socket: node:http over a unix socket, both ends. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import {
-  type ControlReply,
-  type ControlRequest,
-  type ControlSocket,
-  PrivilegeError,
-  SystemError,
-} from '../ports.js';
+import { type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
+import { answeringServer, closeOnAbort } from './answering-server.js';
 
 const SOCKET_MODE = 0o660;
 const DIRECTORY_MODE = 0o755;
 const LONGEST_PATH_BYTES = 107; // sun_path of unix(7) less its final NUL; libuv would cut the rest off
-
-type Answer = (request: ControlRequest) => Promise<ControlReply>;
 
 export const controlSocket: ControlSocket = {
   async serve(path, answer, signal) {
@@ -38,12 +31,7 @@ export const controlSocket: ControlSocket = {
       server.close();
       throw systemError(`listen on ${path}`, error);
     }
-    const stop = () => {
-      server.close();
-      server.closeAllConnections();
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    closeOnAbort(server, signal);
   },
 
   ask(path, { method, path: url }, signal) {
@@ -60,19 +48,6 @@ export const controlSocket: ControlSocket = {
     });
   },
 };
-
-function answeringServer(answer: Answer): Server {
-  return createServer((message, response) => {
-    const { method = 'GET', url = '/' } = message;
-    message.resume();
-    const reply =
-      method === 'GET' || method === 'POST'
-        ? answer({ method, path: url })
-        : Promise.resolve({ status: 405, body: 'Only GET and POST are answered\n' });
-    const send = ({ status, body }: ControlReply) => void response.writeHead(status).end(body);
-    reply.then(send, (error: unknown) => send({ status: 500, body: `${String(error)}\n` }));
-  });
-}
 
 /** Whether somebody listens. That one need not answer: it may be stopped. */
 function isServed(path: string): Promise<boolean> {

@@ -8,6 +8,8 @@ import type { StatusReport } from '../../src/model/status.js';
 import type { Log } from '../../src/ports.js';
 import { Daemon, type DaemonDependencies } from '../../src/runtime/daemon.js';
 import { Inputs } from '../../src/runtime/inputs.js';
+import { meteredStore } from '../../src/runtime/metered-store.js';
+import type { MonitorSources } from '../../src/runtime/monitor-api.js';
 import { statusReport } from '../../src/runtime/status-report.js';
 import { StoreFollower } from '../../src/runtime/store-follower.js';
 import { StoreMirror } from '../../src/runtime/store-mirror.js';
@@ -16,6 +18,7 @@ import { FakeDataPlane } from './fake-data-plane.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
 import { fakeHost } from './fake-kernel.js';
+import { FakeMeters } from './fake-meters.js';
 import { FakeStore } from './fake-store.js';
 
 export const DAEMON_CONFIG = `
@@ -37,6 +40,9 @@ export class DaemonWorld {
   readonly stores: FakeStore[] = [];
   /** What was logged: the message, and the error where there is one. */
   readonly said: string[] = [];
+  readonly meters = new FakeMeters();
+  /** Loops that turn no more. */
+  stuck: readonly string[] = [];
   readonly dependencies: DaemonDependencies;
   readonly daemon: Daemon;
   readonly inputs: Inputs;
@@ -58,7 +64,7 @@ export class DaemonWorld {
       openMirror: () => {
         const store = new FakeStore();
         this.stores.push(store);
-        return new StoreMirror({ ...common, store });
+        return new StoreMirror({ ...common, store: meteredStore(store, this.meters, clock) });
       },
       onChange: () => this.inputs.changed(),
       clock,
@@ -88,6 +94,7 @@ export class DaemonWorld {
       store: this.follower,
       reconcilers,
       dataPlane,
+      meters: this.meters,
     };
     this.daemon = new Daemon(this.dependencies);
   }
@@ -106,6 +113,15 @@ export class DaemonWorld {
   status(): StatusReport {
     const { daemon, inputs, follower: store, dataPlane } = this;
     return statusReport({ version: '1.2.3', pid: 42, daemon, inputs, store, dataPlane });
+  }
+
+  get monitor(): MonitorSources {
+    const { daemon, meters: exposition, stuck } = this;
+    return {
+      exposition,
+      stuck: () => stuck,
+      readiness: () => ({ isReady: daemon.isReady, text: daemon.isReady ? 'ready' : 'not ready' }),
+    };
   }
 
   /** How often anything was written outside this process. */

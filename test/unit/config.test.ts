@@ -22,6 +22,7 @@ const DEFAULTS: Config = {
   dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
   files: { subnetEnv: '/run/flannel/subnet.env', dockerOptions: '/run/flannel/docker' },
   docker: { mode: 'options-file', daemonJson: '/etc/docker/daemon.json', bridge: 'docker0' },
+  monitoring: { address: parseAddress('127.0.0.1') },
   instance: {
     name: 'flannel0',
     routeProtocol: 77,
@@ -81,6 +82,7 @@ docker:
   daemonJson: /etc/docker-two/daemon.json
   bridge: docker1
   onChange: [systemctl, restart, docker]
+monitoring: { port: 9478, address: 10.8.65.66 }
 instance:
   name: flannel1
   routeProtocol: 78
@@ -115,6 +117,7 @@ instance:
       bridge: 'docker1',
       onChange: ['systemctl', 'restart', 'docker'],
     },
+    monitoring: { port: 9478, address: '10.8.65.66' },
     instance: {
       name: 'flannel1',
       routeProtocol: 78,

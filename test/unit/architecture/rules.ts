@@ -93,7 +93,7 @@ const LAYERS: readonly Layer[] = [
     name: 'sys',
     files: /^src\/sys\//,
     imports: /^src\/(sys|model|wire|dataplane)\/|^src\/ports\.ts$/,
-    packages: /^(koffi|netlink\/dist\/.+|etcd3|@grpc\/grpc-js|cockatiel|pino)$/,
+    packages: /^(koffi|netlink\/dist\/.+|etcd3|@grpc\/grpc-js|cockatiel|pino|prom-client)$/,
     effects: true,
     because:
       "sys implements ports, the packet loop's own among them; it decides nothing, so it needs nobody who decides",

@@ -3,10 +3,18 @@ import test from 'node:test';
 import type { ControlReply, ControlRequest } from '../../../src/ports.js';
 import { controlApi } from '../../../src/runtime/control-api.js';
 import type { Daemon } from '../../../src/runtime/daemon.js';
+import type { MonitorSources } from '../../../src/runtime/monitor-api.js';
 import { DAEMON_CONFIG, type DaemonWorld, withDaemon } from '../../fakes/daemon-world.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeMeters } from '../../fakes/fake-meters.js';
 
 const FILE = 'file=%2Fetc%2Fflannelette.yaml';
+
+const NO_MONITOR: MonitorSources = {
+  exposition: new FakeMeters(),
+  stuck: () => [],
+  readiness: () => assert.fail(),
+};
 
 /** Asks the daemon of `world`; time passes until it has answered. */
 async function ask(
@@ -14,7 +22,8 @@ async function ask(
   path: string,
   method: ControlRequest['method'] = 'POST',
 ): Promise<ControlReply> {
-  const answer = controlApi(world.daemon, () => world.status(), world.clock, new AbortController().signal);
+  const { signal } = new AbortController();
+  const answer = controlApi(world.daemon, () => world.status(), world.monitor, world.clock, signal);
   let reply: ControlReply | undefined;
   void answer({ method, path }).then((given) => {
     reply = given;
@@ -104,7 +113,8 @@ for (const { query, want } of [
       reload: async () => undefined,
       converge: () => new Promise(() => {}),
     };
-    const answer = controlApi(stuck as Daemon, () => assert.fail(), clock, new AbortController().signal);
+    const { signal } = new AbortController();
+    const answer = controlApi(stuck as Daemon, () => assert.fail(), NO_MONITOR, clock, signal);
     let outcome: string | undefined;
     void answer({ method: 'POST', path: `/apply?${FILE}${query}` }).then(({ body }) => {
       outcome = JSON.parse(body).outcome;
@@ -168,7 +178,7 @@ test('a daemon that is told to stop answers no apply', async () => {
     world.kernel.refuse = () => 'EBUSY';
     world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
     const stop = new AbortController();
-    const answer = controlApi(world.daemon, () => world.status(), world.clock, stop.signal);
+    const answer = controlApi(world.daemon, () => world.status(), world.monitor, world.clock, stop.signal);
     const asking = answer({ method: 'POST', path: `/apply?${FILE}` });
     await settle();
     stop.abort(new Error('Received SIGTERM'));
@@ -176,8 +186,31 @@ test('a daemon that is told to stop answers no apply', async () => {
   });
 });
 
+test('monitoring is answered on the same socket', async () => {
+  await withDaemon(async (world) => {
+    const alive = await ask(world, '/livez', 'GET');
+    assert.deepEqual(alive, { status: 200, body: 'alive\n' });
+    world.stuck = ['route'];
+    assert.deepEqual(await ask(world, '/livez', 'GET'), { status: 503, body: 'stuck: route\n' });
+    assert.deepEqual(await ask(world, '/readyz', 'GET'), { status: 200, body: 'ready\n' });
+    const { status, contentType } = await ask(world, '/metrics', 'GET');
+    assert.deepEqual([status, contentType], [200, 'text/plain']);
+  });
+});
+
+test('a host on which something is not as wanted is not ready, and alive', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.refuse = () => 'EBUSY';
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    await world.clock.advance(1_000);
+    assert.equal((await ask(world, '/readyz', 'GET')).status, 503);
+    assert.equal((await ask(world, '/livez', 'GET')).status, 200);
+  });
+});
+
 for (const [method, path] of [
   ['GET', '/'],
+  ['POST', '/metrics'],
   ['POST', '/status'],
   ['GET', '/apply'],
   ['GET', '/status/'],

@@ -26,11 +26,13 @@ class LoopsWorld {
   desired: { readonly objects: DesiredObjects } | Undecided = { objects: EVERYTHING };
   reports = 0;
   readonly tried: string[] = [];
+  readonly healed: string[] = [];
   readonly loops = new ControlLoops({
     reconcilers: { link: this.link, sysctl: this.sysctl, file: this.file },
     desired: () => this.desired,
     onReport: () => this.reports++,
     onAction: ({ kind, verb }, { outcome }) => this.tried.push(`${kind} ${verb} ${outcome}`),
+    onHealed: (kind) => this.healed.push(kind),
     clock: this.clock,
     random: { next: () => 0.5 },
     log: SILENT,

@@ -28,6 +28,7 @@ class LoopWorld {
   /** The keys told with each report. */
   readonly told: (readonly ResourceKey[] | undefined)[] = [];
   readonly tried: string[] = [];
+  readonly healedMs: number[] = [];
   readonly said: string[] = [];
   /** When each round began. */
   readonly begun: number[] = [];
@@ -54,6 +55,7 @@ class LoopWorld {
         this.told.push(present);
       },
       onAction: ({ kind, verb, key }, { outcome }) => this.tried.push(`${kind} ${verb} ${key} ${outcome}`),
+      onHealed: (ms) => this.healedMs.push(ms),
       clock: this.clock,
       random: { next: () => this.chance },
       log,
