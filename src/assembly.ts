@@ -53,7 +53,7 @@ export function reconcilersOf(
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
     ),
-    link: linkReconciler(netlink, tuns, alias, scope),
+    link: linkReconciler(netlink, tuns, alias, scope, (name) => dataPlane?.forwarder()?.tun === name),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),
     ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),

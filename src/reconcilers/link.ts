@@ -29,13 +29,15 @@ const kind: Kind<LinkState> = {
 
 /**
  * `alias` is the mark by which our devices are known. One that a death left half-made is known by its name alone, and
- * is found, and then removed, also when nothing is wanted any more.
+ * is found, and then removed, also when nothing is wanted any more. `holds` tells which device this process's own
+ * packet loop has open: it may have taken up one that was not marked yet.
  */
 export function linkReconciler(
   netlink: Netlink,
   tuns: Tuns,
   alias: string,
   scope: () => Scope,
+  holds: (name: string) => boolean = () => false,
 ): Reconciler<LinkState> {
   async function request(operation: Parameters<Netlink['request']>[0][number]): Promise<void> {
     const [error] = await netlink.request([operation]);
@@ -75,7 +77,7 @@ export function linkReconciler(
       const wanted = new Set(desired.map(({ state }) => state.name));
       const { devices } = scope();
       const isOurs = (link: NetlinkLink) =>
-        link.alias === alias || (devices.includes(link.name) && isUnfinished(link));
+        link.alias === alias || (devices.includes(link.name) && isUnfinished(link, holds(link.name)));
       return (await netlink.links())
         .filter((link) => isOurs(link) || wanted.has(link.name))
         .map((link) => ({ key: linkKey(link.name), state: stateOf(link), ours: isOurs(link) }));
@@ -86,10 +88,10 @@ export function linkReconciler(
   };
 }
 
-/** A device of a kind that we make which nobody marked or raised: what a death between creating and marking leaves. */
-function isUnfinished({ alias, up, carrier, tun, vxlan }: NetlinkLink): boolean {
-  const isUnheldTun = tun?.persist === true && tun.mode === 'tun' && !carrier;
-  return (isUnheldTun || vxlan !== undefined) && alias === undefined && !up;
+/** A device of a kind that we make which nobody marked or raised: what a death or a failure between creating and marking leaves. */
+function isUnfinished({ alias, up, carrier, tun, vxlan }: NetlinkLink, isHeldByUs: boolean): boolean {
+  const isFreeTun = tun?.persist === true && tun.mode === 'tun' && (!carrier || isHeldByUs);
+  return (isFreeTun || vxlan !== undefined) && alias === undefined && !up;
 }
 
 /** The kernel refuses to change these in place. */

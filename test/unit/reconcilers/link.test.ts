@@ -152,6 +152,22 @@ describe('link reconciler', () => {
     assert.deepEqual(lines(kernel), [`link flannel0 tun mtu 1472 up no-carrier alias "${ALIAS}"`]);
   });
 
+  it('finishes a device that was left half-made and that our own packet loop has taken up', async () => {
+    const kernel = new FakeKernel();
+    kernel.tuns.create('flannel0', { multiQueue: false });
+    kernel.holdTun('flannel0');
+    const scope = () => ({ devices: ['flannel0'], networks: [] });
+    const reconciler = linkReconciler(
+      kernel.netlink,
+      kernel.tuns,
+      ALIAS,
+      scope,
+      (name) => name === 'flannel0',
+    );
+    assert.deepEqual((await oneRound(reconciler, wanting())).outcomes, ['done']);
+    assert.deepEqual(lines(kernel), [`link flannel0 tun mtu 1472 up alias "${ALIAS}"`]);
+  });
+
   for (const { name, prepare } of [
     {
       name: "flanneld's device, which is up",
