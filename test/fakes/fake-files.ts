@@ -55,6 +55,10 @@ export class FakeFiles implements Files {
     return [...this.#files].map(([path, file]) => line(path, file)).sort();
   }
 
+  contentOf(path: string): string | undefined {
+    return this.#files.get(path)?.content;
+  }
+
   // ---- what others do to the disk ----
 
   /** As an editor does: makes or changes the file; its mode stays. */
