@@ -14,6 +14,7 @@ import { FakeDataPlane } from '../fakes/fake-data-plane.js';
 import { FakeFiles } from '../fakes/fake-files.js';
 import { FakeFirewall } from '../fakes/fake-firewall.js';
 import { FakeKernel } from '../fakes/fake-kernel.js';
+import { FakeMeters } from '../fakes/fake-meters.js';
 import { isOnDevice, shares } from '../worlds/marks.js';
 import type { EtcdServer } from './etcd-server.js';
 import {
@@ -297,7 +298,17 @@ export class SimHost {
       watch: (wake, signal) => files.watch([CONFIG_PATH], wake, signal),
     };
     const reconcilers = reconcilersOf(ports, inputs, store, dataPlane);
-    const daemon = new Daemon({ source, inputs, store, reconcilers, dataPlane, clock, random, log });
+    const daemon = new Daemon({
+      source,
+      inputs,
+      store,
+      reconcilers,
+      dataPlane,
+      meters: new FakeMeters(),
+      clock,
+      random,
+      log,
+    });
     return {
       process,
       daemon,
