@@ -12,6 +12,7 @@ import { systemFiles } from './sys/files.js';
 import {
   absolutePath,
   endWithoutReader,
+  packagedPath,
   packageVersion,
   processEnvironment,
   stderrText,
@@ -34,6 +35,7 @@ export function commandContext(): CommandContext {
     environment: processEnvironment,
     absolutePath,
     readConfig: readConfigFile,
+    schemaPath: packagedPath('docs/config.schema.json'),
     configReference: async () => (await import('./config/reference.js')).configReference(),
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),

@@ -19,6 +19,20 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** For the manual page; a test holds the README to it. */
+export const EXIT_MEANINGS = [
+  ['0', 'done; in sync; ready'],
+  ['1', 'drift, or not ready'],
+  ['2', 'failed'],
+  ['6', 'still converging at the time-out'],
+  ['7', 'something foreign is in the place of something wanted'],
+  ['64, 65', 'wrong usage, invalid file'],
+  ['69', 'the store cannot be reached'],
+  ['75', 'another process holds this instance'],
+  ['77', 'a privilege is missing; the message names it'],
+  ['130', 'interrupted'],
+] as const;
+
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** A failure whose message is ready to print and whose exit code is decided. */

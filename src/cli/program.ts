@@ -1,19 +1,23 @@
 /** The command line: verbs and options, and what an error becomes. */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
+import { commandOutline } from './command-outline.js';
 import { apply } from './commands/apply.js';
 import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
 import { diff } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
 import { explain } from './commands/explain.js';
+import { init } from './commands/init.js';
 import { leases, releaseLease } from './commands/leases.js';
 import { run } from './commands/run.js';
 import { schema } from './commands/schema.js';
 import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
+import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
-import { CommandError, EXIT, type ExitCode } from './exit-codes.js';
+import { CommandError, EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.js';
+import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
 import type { CommandContext } from './session.js';
 
@@ -56,6 +60,9 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       .argParser(durationMs)
       .default(DEFAULT_TIMEOUT_MS, '30s');
 
+  verb('init', 'write a file to begin with')
+    .addOption(file())
+    .action(async (options: { file: string }) => done(await init(context, path(options))));
   verb('validate', 'check configurations offline; every mistake with file:line:column')
     .argument('[paths...]', `the configurations, default ${DEFAULT_FILE}`)
     .addOption(new Option('-f, --file <path>', 'the configuration'))
@@ -122,6 +129,12 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .argument('[key]', 'such as network.mtu; without one the sections are listed')
     .action(async (key: string | undefined) => done(await explain(context, key)));
   verb('schema', "print the file's JSON Schema").action(async () => done(await schema(context)));
+  verb('completion', 'print a completion script')
+    .addArgument(new Argument('<shell>', 'which shell is to complete').choices(SHELLS))
+    .action((shell: Shell) => context.out(completionScript(shell, commandOutline(program))));
+  verb('man', 'print the manual page').action(() =>
+    context.out(manPage(commandOutline(program), context.version, EXIT_MEANINGS)),
+  );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;
 }

@@ -29,6 +29,8 @@ export interface CommandContext {
   /** Seen from the working directory: a daemon and those who ask it need not share one. */
   readonly absolutePath: (path: string) => string;
   readConfig(path: string): Promise<ConfigReading>;
+  /** Where the JSON Schema of the file lies that came with this program. */
+  readonly schemaPath: string;
   /** What the file may hold. */
   configReference(): Promise<ConfigReference>;
   readText(path: string): Promise<string | undefined>;

@@ -2,10 +2,15 @@
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-/** Of package.json, two directories above the compiled file's own. */
+/** A file that comes with this program: the root is three directories above the compiled file's own. */
+export function packagedPath(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+}
+
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packagedPath('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -43,6 +43,13 @@ test('make install', { timeout: TEST_MS }, async (t) => {
       assert.match(stderr, /^No daemon answers/);
     });
 
+    await t.test('completes its verbs in a shell, and has a manual page', async () => {
+      const script = await readFile(join(root, 'share/bash-completion/completions/flannelette'), 'utf8');
+      assert.match(script, /^complete -F _flannelette flannelette$/m);
+      const page = await outputOf(['zcat', join(root, 'share/man/man8/flannelette.8.gz')]);
+      assert.match(page, /^\.TH FLANNELETTE 8 /);
+    });
+
     await t.test('adapts the units to where it is', async () => {
       const unit = await readFile(join(root, 'lib/systemd/system/flannelette.service'), 'utf8');
       assert.match(unit, /^ExecStart=\/opt\/network\/bin\/flannelette run /m);

@@ -42,6 +42,7 @@ async function dockerOpts(
     environment,
     absolutePath: (path) => path,
     readConfig: () => Promise.reject(new Error('docker-opts reads no configuration')),
+    schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('docker-opts explains nothing')),
     readText: async (path) => (await files.read(path))?.content,
     writeText: (path, content) => files.write(path, content, 0o644),

@@ -39,6 +39,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     environment: {},
     absolutePath: (path) => path,
     readConfig,
+    schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('No command of these tests explains')),
     readText,
     writeText: () => Promise.reject(new Error('Cannot write: no command of these tests does')),

@@ -100,6 +100,7 @@ export class CommandWorld {
         const reading = readConfig(text, path);
         return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
       },
+      schemaPath: '/usr/share/doc/flannelette/docs/config.schema.json',
       configReference: async () => configReference(),
       readText: async (path) => (await host.files.read(path))?.content,
       writeText: (path, content) => host.files.write(path, content, 0o644),

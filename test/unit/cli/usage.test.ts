@@ -53,6 +53,7 @@ test('without a verb it shows the verbs, and that is wrong usage too', async () 
 });
 
 const VERBS = [
+  'init',
   'validate',
   'diff',
   'apply',
@@ -64,6 +65,8 @@ const VERBS = [
   'convert',
   'explain',
   'schema',
+  'completion',
+  'man',
   'version',
 ];
 

@@ -1,0 +1,70 @@
+/** The manual page, in the language of man(7). Pure. */
+import type { OptionOutline, VerbOutline } from './command-outline.js';
+
+/** What an exit code means, for the table at the end. */
+export type ExitMeanings = readonly (readonly [code: string, meaning: string])[];
+
+export function manPage(program: VerbOutline, version: string, exitMeanings: ExitMeanings): string {
+  const { name, description, verbs } = program;
+  return [
+    `.TH ${name.toUpperCase()} 8 "" "${name} ${text(version)}" "System Administration"`,
+    '.SH NAME',
+    `${text(name)} \\- ${text(description)}`,
+    '.SH SYNOPSIS',
+    `.B ${name}`,
+    '.I verb',
+    '.RI [ options ]',
+    '.SH DESCRIPTION',
+    'What is wanted stands in one YAML file. It is compared with the store, the kernel and the files that Docker starts from;',
+    'the difference is shown, carried out, and kept away. Results go to standard output, everything else to standard error.',
+    '.SH VERBS',
+    ...verbs.flatMap((verb) => verbLines(name, verb)),
+    '.SH EXIT STATUS',
+    ...exitMeanings.flatMap(([code, meaning]) => ['.TP', `.B ${code}`, text(meaning)]),
+    '.SH SEE ALSO',
+    '.BR docker (1),',
+    '.BR etcd (1),',
+    '.BR ip (8)',
+    '',
+  ].join('\n');
+}
+
+function verbLines(program: string, verb: VerbOutline): readonly string[] {
+  const usage = [program, verb.name, verb.usage].filter((word) => word !== '').join(' ');
+  return [
+    `.SS ${quoted(usage)}`,
+    sentence(verb.description),
+    ...verb.options.flatMap(optionLines),
+    ...verb.verbs.flatMap((inner) => verbLines(`${program} ${verb.name}`, inner)),
+  ];
+}
+
+function optionLines({
+  short,
+  long,
+  value,
+  choices,
+  description,
+  default: otherwise,
+}: OptionOutline): readonly string[] {
+  const flags = [short && `-${short}`, long && `--${long}`].filter((flag) => flag !== undefined).join(', ');
+  const given = value === undefined ? '' : ` <${value}>`;
+  const notes = [
+    ...(choices.length > 0 ? [`One of ${choices.join(', ')}.`] : []),
+    ...(otherwise === undefined ? [] : [`Default: ${otherwise}.`]),
+  ];
+  return ['.TP', `.B ${text(flags + given)}`, [sentence(description), ...notes.map(text)].join(' ')];
+}
+
+function sentence(words: string): string {
+  return `${text(words.slice(0, 1).toUpperCase() + words.slice(1))}.`;
+}
+
+function quoted(words: string): string {
+  return `"${text(words).replaceAll('"', '\\(dq')}"`;
+}
+
+/** groff_char(7): a dash that is to be copied, a backslash, and no request at the beginning of a line. */
+function text(words: string): string {
+  return words.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^[.']/, '\\&$&');
+}
