@@ -28,6 +28,8 @@ export interface Kind<State> {
   readonly missing?: (want: State) => string;
   /** Whether traffic stops for a moment when this is done. Default: never. */
   readonly interrupts?: (verb: Action['verb'], want: State | undefined, have: State | undefined) => boolean;
+  /** What must be in place before any object of the kind is deleted, beside what the wanted ones require. */
+  readonly deletesAfter?: readonly ResourceKey[];
 }
 
 export function diff<State>(
@@ -77,7 +79,8 @@ export function diff<State>(
   }
   // While what is wanted has to wait, what is there stays in use: a host that gets no lease in a new network goes
   // on in the old one.
-  const awaited = [...new Set(desired.flatMap(({ requires = [] }) => requires))].sort();
+  const required = desired.flatMap(({ requires = [] }) => requires);
+  const awaited = [...new Set([...required, ...(kind.deletesAfter ?? [])])].sort();
   for (const { key, state, ours } of found.values()) {
     if (wanted.has(key) || !ours) continue;
     actions.push({

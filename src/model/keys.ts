@@ -1,7 +1,7 @@
 /** The names of objects: how plans, status and `requires` speak of them. */
 import { type Address, baseOf, lengthOf, type Prefix } from './address.js';
 import type { Subnets } from './lease.js';
-import type { RouteState } from './objects.js';
+import type { KindName, RouteState } from './objects.js';
 import type { ResourceKey } from './plan.js';
 
 export const NETWORK_CONFIG_KEY: ResourceKey = 'network-config:config';
@@ -69,4 +69,9 @@ export function dockerSettingsKey(path: string): ResourceKey {
 
 export function dockerBridgeKey(name: string): ResourceKey {
   return `docker-bridge:${name}`;
+}
+
+/** Stands for all objects of a kind: in place while nothing of it is left to do. */
+export function settledKey(kind: KindName): ResourceKey {
+  return `settled:${kind}`;
 }

@@ -1,6 +1,6 @@
 /** Forwarding entries of our VXLAN devices: which host a MAC is behind. */
 import { diff, type Kind } from '../model/diff.js';
-import { fdbKey } from '../model/keys.js';
+import { fdbKey, settledKey } from '../model/keys.js';
 import type { FdbState } from '../model/objects.js';
 import type { Netlink } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
@@ -11,6 +11,8 @@ import type { Scope } from './scope.js';
 const kind: Kind<FdbState> = {
   differences: (want, have) =>
     have.destination === want.destination ? [] : [`dst ${have.destination}, want ${want.destination}`],
+  // With the route gone first, nobody is sent there any more.
+  deletesAfter: [settledKey('route')],
 };
 
 /** Ours are all permanent ones on the devices that carry `alias`. What a device has learned by itself goes by itself. */

@@ -1,6 +1,6 @@
 /** The packet loop itself: what it runs with. */
 import { diff, type Kind } from '../model/diff.js';
-import { forwarderKey } from '../model/keys.js';
+import { forwarderKey, settledKey } from '../model/keys.js';
 import type { ForwarderState } from '../model/objects.js';
 import type { DataPlane } from '../ports.js';
 import { carryOut } from './carry-out.js';
@@ -34,6 +34,8 @@ const kind: Kind<ForwarderState> = {
       (want?.multiQueue !== have?.multiQueue ||
         want?.bind.port !== have?.bind.port ||
         want?.offload !== have?.offload)),
+  // A former backend's packet loop carries packets until the routes are those of the next.
+  deletesAfter: [settledKey('route')],
 };
 
 export function forwarderReconciler(dataPlane: DataPlane): Reconciler<ForwarderState> {

@@ -1,7 +1,7 @@
 /** Network devices: what they are made as, their MTU, their up state and our mark on them. */
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
-import { linkKey } from '../model/keys.js';
+import { linkKey, settledKey } from '../model/keys.js';
 import type { LinkState, VxlanState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkLink, Tuns } from '../ports.js';
@@ -25,6 +25,8 @@ const kind: Kind<LinkState> = {
   },
   interrupts: (verb, want, have) =>
     verb === 'delete' || (want !== undefined && have !== undefined && mustBeRemade(want, have)),
+  // A former backend's device carries packets until the routes are those of the next.
+  deletesAfter: [settledKey('route')],
 };
 
 /**

@@ -1,6 +1,6 @@
 /** Permanent neighbours on our devices: with one there, the kernel asks nobody where an address is. */
 import { diff, type Kind } from '../model/diff.js';
-import { neighbourKey } from '../model/keys.js';
+import { neighbourKey, settledKey } from '../model/keys.js';
 import type { NeighbourState } from '../model/objects.js';
 import type { Netlink } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
@@ -10,6 +10,8 @@ import type { Scope } from './scope.js';
 
 const kind: Kind<NeighbourState> = {
   differences: (want, have) => (have.mac === want.mac ? [] : [`lladdr ${have.mac}, want ${want.mac}`]),
+  // With the route gone first, the kernel has nobody to ask for.
+  deletesAfter: [settledKey('route')],
 };
 
 /** Ours are all permanent ones on the devices that carry `alias`. What the kernel has learned by itself is no object of anybody's. */

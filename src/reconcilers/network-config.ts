@@ -20,6 +20,13 @@ const kind: Kind<NetworkConfigState> = {
     if (have.unrecorded) return ['as wanted, but not noted yet as what this host publishes'];
     return networkDifferences(have.config, want.config);
   },
+  // The hosts do not change over in one moment: until both have, two of them do not understand each other.
+  interrupts: (_verb, want, have) =>
+    want !== undefined &&
+    have !== undefined &&
+    'config' in want &&
+    'config' in have &&
+    !equalJson(want.config.backend, have.config.backend),
 };
 
 export interface Publishing {

@@ -1,6 +1,6 @@
 /** The rows of the packet loop's table: which host takes the packets to which subnet. */
 import { diff, type Kind } from '../model/diff.js';
-import { peerKey } from '../model/keys.js';
+import { peerKey, settledKey } from '../model/keys.js';
 import type { PeerState } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
 import type { DataPlane } from '../ports.js';
@@ -14,6 +14,8 @@ const kind: Kind<PeerState> = {
     if (have.port !== want.port) differences.push(`port ${have.port}, want ${want.port}`);
     return differences;
   },
+  // The kernel must not lead packets here that nobody knows a way for.
+  deletesAfter: [settledKey('route')],
 };
 
 export function peerReconciler(dataPlane: DataPlane): Reconciler<PeerState> {

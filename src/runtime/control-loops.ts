@@ -1,5 +1,7 @@
 /** All loops of the control plane side by side, and what they reported last. */
 import { isDecided, type Undecided } from '../model/desired.js';
+import { equalJson } from '../model/equal-json.js';
+import { settledKey } from '../model/keys.js';
 import { type DesiredObjects, KINDS, type KindName, type PlannedAction } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
@@ -31,7 +33,7 @@ export interface DatedStatus extends ObjectStatus {
 
 export class ControlLoops {
   readonly #deps: ControlLoopsDependencies;
-  readonly #presence = new Presence();
+  readonly #presence = new Presence((kind) => this.#isSettled(kind));
   readonly #loops = new Map<KindName, Loop<KindName>>();
   readonly #reports = new Map<KindName, LoopReport>();
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
@@ -105,10 +107,22 @@ export class ControlLoops {
     this.#reports.set(report.kind, report);
     this.#date(before, report);
     // Somebody may have waited for what just came, or has to know what went.
-    if (present !== undefined && this.#presence.update(report.kind, present)) {
-      for (const [kind, loop] of this.#loops) if (kind !== report.kind) loop.wake();
+    const isOther = present !== undefined && this.#presence.update(report.kind, present);
+    const settled = report.isSettled ? settledKey(report.kind) : undefined;
+    for (const [kind, loop] of this.#loops) {
+      const isAwaited = settled !== undefined && this.#reports.get(kind)?.awaits.has(settled) === true;
+      if (kind !== report.kind && (isOther || isAwaited)) loop.wake();
     }
     this.#deps.onReport();
+  }
+
+  /** The last round of the kind had before it what is wanted now, and left nothing to do. A kind without a loop is nobody's to wait for. */
+  #isSettled(kind: KindName): boolean {
+    if (!this.#loops.has(kind)) return true;
+    const [report, state] = [this.#reports.get(kind), this.#deps.desired()];
+    if (report === undefined || !report.isSettled || !isDecided(state)) return false;
+    const wanted = state.objects[kind];
+    return report.desired === wanted || equalJson(report.desired, wanted);
   }
 
   #date(before: LoopReport | undefined, { objects }: LoopReport): void {

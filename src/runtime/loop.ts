@@ -43,8 +43,26 @@ export interface LoopReport {
   /** The last round left nothing to do. */
   readonly converged: boolean;
   readonly objects: readonly ObjectStatus[];
+  /** What the round had before it; undefined when that could not be told. */
+  readonly desired?: readonly unknown[];
+  /** Nothing is left to do, whatever others' objects may be in the way. */
+  readonly isSettled: boolean;
+  /** What actions waited for in vain. */
+  readonly awaits: ReadonlySet<ResourceKey>;
   /** Why the last round could not be finished. */
   readonly error?: Error;
+}
+
+const NOTHING_DONE = { converged: false, isSettled: false, awaits: new Set<ResourceKey>() } as const;
+
+function awaitedBy(
+  { planned, results }: Round<unknown>,
+  isPresent: (key: ResourceKey) => boolean,
+): ReadonlySet<ResourceKey> {
+  const waiting = new Set(results.flatMap(({ key, outcome }) => (outcome === 'waiting' ? key : [])));
+  if (waiting.size === 0) return NOTHING_DONE.awaits;
+  const actions = planned.actions.filter(({ key }) => waiting.has(key));
+  return new Set(actions.flatMap(({ requires }) => requires).filter((key) => !isPresent(key)));
 }
 
 export interface LoopDependencies<K extends KindName> {
@@ -107,7 +125,7 @@ export class Loop<K extends KindName> {
     const desired = this.#deps.desired();
     if (desired === undefined) {
       this.#failures = 0;
-      onReport({ kind, round, converged: false, objects: [] }, []);
+      onReport({ ...NOTHING_DONE, kind, round, objects: [] }, []);
       return;
     }
     const keys = desired.map(({ key }) => key);
@@ -124,7 +142,12 @@ export class Loop<K extends KindName> {
       this.#timeHealing(result, begunAtMs);
       const { remaining, results } = result;
       const objects = objectStatuses(keys, remaining, results);
-      onReport({ kind, round, converged: isConverged(result), objects }, presentKeys(keys, remaining));
+      const isSettled = remaining.actions.length === 0;
+      const awaits = awaitedBy(result, isPresent);
+      onReport(
+        { kind, round, converged: isConverged(result), objects, desired, isSettled, awaits },
+        presentKeys(keys, remaining),
+      );
     } catch (thrown) {
       if (signal.aborted) return;
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -132,7 +155,7 @@ export class Loop<K extends KindName> {
       if (isWorthSaying(this.#failures))
         log.warn({ kind, failures: this.#failures, error: error.message }, 'round failed');
       const objects = keys.map((key): ObjectStatus => ({ key, state: 'failed', reason: error.message }));
-      onReport({ kind, round, converged: false, objects, error });
+      onReport({ ...NOTHING_DONE, kind, round, objects, error });
     }
   }
 

@@ -79,7 +79,8 @@ export const RETRY_AFTER_MS = 300;
 export async function converge(options: ConvergeOptions, signal: AbortSignal): Promise<Convergence> {
   const { clock, timeoutMs, desired } = options;
   const deadline = clock.boottimeMs() + timeoutMs;
-  const presence = new Presence();
+  // A pass deletes backwards, and only after every addition: whatever a deletion has to wait for was before it.
+  const presence = new Presence(() => true);
   for (let fruitless = 0; ; ) {
     const state = desired();
     if (!isDecided(state)) return { outcome: 'undecided', undecided: state };

@@ -11,12 +11,14 @@ import { type Cluster, ETCD_URL, type Member } from '../lab/cluster.js';
 import { statusOf } from '../lab/daemon-status.js';
 import type { Container } from '../lab/docker-bridge.js';
 import { eventually } from '../lab/eventually.js';
+import { worldDifference, worldOf } from '../lab/host-world.js';
 import { Probe } from '../lab/probe.js';
-import { onSites, type Site, siteAt } from '../lab/sites.js';
+import { onSites, reachEachOther, type Site, siteAt } from '../lab/sites.js';
 import { leasesOf } from '../lab/store-content.js';
 
 /** Far above what is measured, far below the timer that would find it anyway. */
 const NOTICED_MS = 15_000;
+const FOLLOWED_MS = 60_000;
 
 interface Scene {
   readonly backend: string;
@@ -145,6 +147,48 @@ for (const scene of SCENES) {
     });
   });
 }
+
+test('a network goes from backend to backend and back, and nothing of a former one stays', {
+  timeout: 240_000,
+}, async (t) => {
+  await onSites({ hosts: 3, config: configOf('udp', 'always') }, async (sites) => {
+    const [publisher, ...followers] = [siteAt(sites, 0), siteAt(sites, 1), siteAt(sites, 2)];
+    for (const { member } of followers) await member.host.writeFile(member.configPath, FOLLOWER);
+    const hosts = sites.map(({ member }) => member.host);
+    const begin = await Promise.all(hosts.map(worldOf));
+
+    for (const [backend, device] of [
+      ['vxlan', 'flannel.1'],
+      ['host-gw', ''],
+      ['udp', 'flannel0'],
+    ] as const) {
+      await t.test(`to ${backend}`, async () => {
+        const { member } = publisher;
+        await member.host.writeFile(member.configPath, configOf(backend, 'always'));
+        const start = performance.now();
+        await eventually(`all hosts have ${backend}`, FOLLOWED_MS, async () => {
+          for (const host of hosts) {
+            const { ready, network } = await statusOf(host);
+            assert.deepEqual([ready, network?.backend], [true, backend]);
+            assert.equal((await host.script(OUR_DEVICES)).trim(), device);
+          }
+        });
+        t.diagnostic(`to ${backend}: all three hosts after ${Math.round(performance.now() - start)} ms`);
+        await reachEachOther(sites.map(({ container }) => container));
+      });
+    }
+
+    await t.test('the hosts are as they were in the beginning', async () => {
+      const end = await Promise.all(hosts.map(worldOf));
+      for (const [index, before] of begin.entries()) {
+        assert.deepEqual(worldDifference(before, end[index] ?? ''), []);
+      }
+    });
+  });
+});
+
+const FOLLOWER = `store: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
+const OUR_DEVICES = `ip -oneline link show | grep 'alias flannelette' | sed -E 's/^[0-9]+: ([^:@]+).*/\\1/' || true`;
 
 function configOf(backend: string, publish = 'create'): string {
   return `network: { cidr: 4.0.0.0/16, publish: ${publish}, backend: { type: ${backend} } }\nstore: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;

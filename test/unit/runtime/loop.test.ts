@@ -89,14 +89,19 @@ async function looping(
   }
 }
 
+const NOTHING_DONE = { converged: false, isSettled: false, awaits: new Set() };
+
 test('the first round comes at once, and does what is wanted', async () => {
-  await looping(async ({ reconciler, reports, told, tried, said }) => {
+  await looping(async ({ desired, reconciler, reports, told, tried, said }) => {
     assert.deepEqual(reconciler.log, ['observe', 'create sysctl:a', 'observe']);
     assert.deepEqual(reports, [
       {
         kind: 'sysctl',
         round: 1,
         converged: true,
+        isSettled: true,
+        awaits: new Set(),
+        desired,
         objects: [{ key: 'sysctl:a', state: 'in-sync', reason: '' }],
       },
     ]);
@@ -248,7 +253,7 @@ test('a round that could not look keeps silent about what is there', async () =>
     assert.deepEqual(report, {
       kind: 'sysctl',
       round: 2,
-      converged: false,
+      ...NOTHING_DONE,
       objects: [{ key: 'sysctl:a', state: 'failed', reason: 'cannot see' }],
     });
   });
@@ -276,7 +281,7 @@ test('while it cannot be told what is wanted nothing is looked at or touched', a
     async (world) => {
       const { reconciler, reports, told, clock, loop } = world;
       assert.deepEqual(reconciler.log, []);
-      assert.deepEqual(reports, [{ kind: 'sysctl', round: 1, converged: false, objects: [] }]);
+      assert.deepEqual(reports, [{ ...NOTHING_DONE, kind: 'sysctl', round: 1, objects: [] }]);
       assert.deepEqual(told, [[]]);
       await clock.advance(20);
       world.desired = [];
