@@ -149,12 +149,13 @@ export class NetlinkChannel {
     while (this.#receive() !== undefined);
   }
 
-  /** Every message that is waiting. An overrun ends it: the answer is incomplete. */
+  /** Every message that is waiting. An overrun ends it, and what cannot be read: the answer is incomplete. */
   *#answers(): Generator<NetlinkMessage> {
     for (;;) {
       const datagram = this.#receive();
-      if (datagram === undefined || datagram === 'overrun') return;
-      yield* parseMessages(datagram);
+      const messages = datagram === undefined || datagram === 'overrun' ? undefined : readable(datagram);
+      if (messages === undefined) return;
+      yield* messages;
     }
   }
 
@@ -165,6 +166,15 @@ export class NetlinkChannel {
       if (error instanceof SystemError && error.code === 'ENOBUFS') return 'overrun';
       throw error;
     }
+  }
+}
+
+/** Undefined when its messages do not fill the datagram. */
+function readable(datagram: Buffer): readonly NetlinkMessage[] | undefined {
+  try {
+    return parseMessages(datagram);
+  } catch {
+    return undefined;
   }
 }
 
@@ -180,13 +190,19 @@ function refusalIn({ type, flags, data }: NetlinkMessage): Refusal | undefined {
 }
 
 function echoedBytes(data: Buffer, flags: number): number {
-  return (flags & NLM_F_CAPPED) !== 0 ? HEADER_BYTES : align(readU32.call(data, ERRNO_BYTES));
+  const isCapped = (flags & NLM_F_CAPPED) !== 0 || data.length < ERRNO_BYTES + HEADER_BYTES;
+  return isCapped ? HEADER_BYTES : align(readU32.call(data, ERRNO_BYTES));
 }
 
+/** Undefined when there is none, or none that can be read: the errno says enough. */
 function refusalText(attributes: Buffer): string | undefined {
   let text: string | undefined;
-  parseAttributes(attributes, ({ type, data }) => {
-    if (type === NLMSGERR_ATTR_MSG) text = getString(data);
-  });
+  try {
+    parseAttributes(attributes, ({ type, data }) => {
+      if (type === NLMSGERR_ATTR_MSG) text = getString(data);
+    });
+  } catch {
+    return undefined;
+  }
   return text;
 }

@@ -227,6 +227,26 @@ describe('NetlinkChannel questions', () => {
     assert.deepEqual(channel.get(ROUTE), { errno: 19 });
   });
 
+  it('takes what it cannot read for no answer', () => {
+    const cut = new ScriptedKernel(([{ sequence } = { sequence: 0 }]) => [
+      part(sequence, 'a').subarray(0, 9),
+    ]);
+    assert.throws(() => new NetlinkChannel(cut).get(ROUTE), ObserveError);
+    assert.deepEqual(new NetlinkChannel(cut).request([ROUTE]), [
+      { errno: 105, text: 'the acknowledgement was lost' },
+    ]);
+    assert.throws(() => new NetlinkChannel(cut).dump(26, [], 'list routes'), ObserveError);
+  });
+
+  it('gives a refusal whose words cannot be read without them', () => {
+    const kernel = new ScriptedKernel(([{ sequence } = { sequence: 0 }]) => {
+      const attribute = Buffer.from([0xff, 0xff, 1, 0]);
+      const data = Buffer.concat([errnoBytes(EEXIST), Buffer.alloc(16), attribute]);
+      return [message(ERROR, sequence, data, CAPPED | ACK_TLVS)];
+    });
+    assert.deepEqual(new NetlinkChannel(kernel).request([ROUTE]), [{ errno: EEXIST }]);
+  });
+
   it('fails when no answer comes', () => {
     assert.throws(() => new NetlinkChannel(new ScriptedKernel(() => [])).get(ROUTE), ObserveError);
   });
