@@ -18,22 +18,25 @@ JOBS ?= 2
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test sim demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test sim fuzz demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: dist/.built ## Compile to dist/
 
-check: dist/.built ## Types, lint, import rules, unit and golden tests, a short simulation: no root, under a minute
+check: dist/.built ## Types, lint, import rules, unit and golden tests, a short simulation, some fuzzing: no root, under a minute
 	node_modules/.bin/biome check --error-on-warnings
-	files=$$(scripts/list-tests unit golden sim) && $(run-tests) --test-concurrency=$$(nproc) $$files
+	files=$$(scripts/list-tests unit golden sim fuzz) && $(run-tests) --test-concurrency=$$(nproc) $$files
 
 test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
-	files=$$(scripts/list-tests unit golden sim kernel etcd e2e) && $(run-tests) --test-concurrency=$(JOBS) $$files
+	files=$$(scripts/list-tests unit golden sim fuzz kernel etcd e2e) && $(run-tests) --test-concurrency=$(JOBS) $$files
 
 sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/simulation/result.json; SEED=7 replays one world
 	SEED="$(SEED)" HOURS="$(HOURS)" node dist/test/sim/main.js
+
+fuzz: dist/.built ## Try COUNT inputs (10000000) on all that reads foreign bytes, write docs/fuzzing/result.json; SEED=7 repeats a run
+	COUNT="$(COUNT)" SEED="$(SEED)" node dist/test/fuzz/main.js
 
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js
