@@ -5,7 +5,7 @@ import { sameTrace } from './invariants.js';
 import { simulate, type World } from './simulation.js';
 
 const SEEDS = [1, 2, 3];
-const SHORT = { storms: 1, stormMinutes: 4, quietHours: 6 };
+const SHORT = { storms: 1, stormMinutes: 4, quietTtls: 1 };
 
 describe('simulation', () => {
   const worlds: World[] = [];

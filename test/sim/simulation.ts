@@ -33,14 +33,14 @@ export interface WorldOptions {
   readonly storms: number;
   /** Longest time of each. */
   readonly stormMinutes: number;
-  /** Longest time of the quiet after each. */
-  readonly quietHours: number;
+  /** Longest time of the quiet after each, in times that a lease lives. */
+  readonly quietTtls: number;
 }
 
 /** It ends at its first breach. */
 export async function simulate(
   seed: number,
-  { storms, stormMinutes, quietHours }: WorldOptions,
+  { storms, stormMinutes, quietTtls }: WorldOptions,
 ): Promise<World> {
   const shape = new Storm(seed);
   const { fleet } = shape;
@@ -50,7 +50,7 @@ export async function simulate(
     await shape.rage(stormMinutes * MINUTE * (0.2 + 0.8 * fleet.random.next()));
     await shape.calmDown();
     await shape.outliveOrphans();
-    if (fleet.breaches.length === 0) await shape.rest(fleet.random.next() * quietHours * HOUR);
+    if (fleet.breaches.length === 0) await shape.rest(fleet.random.next() * quietTtls * shape.ttlMs);
   }
   const { hash, trace, breaches, passedMs } = fleet;
   return { seed, hash, trace, breaches, passedMs, faults: shape.injected };
@@ -58,14 +58,17 @@ export async function simulate(
 
 class Storm {
   readonly fleet: Fleet;
+  readonly ttlMs: number;
   readonly injected = new Map<string, number>();
   /** How to end what goes on. */
   readonly #ends = new Set<() => void>();
 
   constructor(seed: number) {
     const shape = seed % 1_000_003;
+    const isShort = shape % 3 === 0;
+    this.ttlMs = (isShort ? 1 : 24) * HOUR;
     this.fleet = new Fleet(seed, 2 + (shape % 4), {
-      leaseTtl: shape % 3 === 0 ? '1h' : '24h',
+      leaseTtl: isShort ? '1h' : '24h',
       ipMasq: shape % 2 === 0,
       mtu: 'auto',
     });
