@@ -37,7 +37,8 @@ export interface Plan<State = unknown> {
   readonly foreign: readonly ForeignConflict[];
 }
 
-export type Outcome = 'done' | 'unchanged' | 'waiting' | 'failed' | 'skipped';
+/** `held`: not tried now, because somebody undoes it again and again. */
+export type Outcome = 'done' | 'unchanged' | 'waiting' | 'held' | 'failed' | 'skipped';
 
 export interface ActionResult {
   readonly key: ResourceKey;

@@ -3,9 +3,10 @@ import type { ActionResult, Plan, ResourceKey } from './plan.js';
 
 /**
  * `in-sync`: as wanted. `pending`: will be changed. `waiting`: needs another object first. `failed`: tried
- * without success, will be tried again. `conflict`: something foreign has its place. `foreign`: not ours and not in the way.
+ * without success, will be tried again. `contested`: somebody undoes it again and again, so it is tried less often.
+ * `conflict`: something foreign has its place. `foreign`: not ours and not in the way.
  */
-export type ObjectState = 'in-sync' | 'pending' | 'waiting' | 'failed' | 'conflict' | 'foreign';
+export type ObjectState = 'in-sync' | 'pending' | 'waiting' | 'failed' | 'contested' | 'conflict' | 'foreign';
 
 export interface ObjectStatus {
   readonly key: ResourceKey;
@@ -37,10 +38,19 @@ export function objectStatuses(
       });
     } else if (result?.outcome === 'waiting') {
       statuses.set(key, { key, state: 'waiting', reason: `${verb} needs ${requires.join(', ')}` });
+    } else if (result?.outcome === 'held') {
+      statuses.set(key, {
+        key,
+        state: 'contested',
+        reason: `${verb}: ${reason}, again and again: ${CONTESTED}`,
+      });
     } else statuses.set(key, { key, state: 'pending', reason: `${verb}: ${reason}` });
   }
   return [...statuses.values()];
 }
+
+const CONTESTED =
+  'another program undoes it (systemd-networkd does with ManageForeignRoutes=yes); `apply` tries at once';
 
 /** Keys that others may count on: wanted, there, and nothing foreign in their place. */
 export function presentKeys(desiredKeys: readonly ResourceKey[], remaining: Plan): readonly ResourceKey[] {

@@ -75,10 +75,10 @@ export class ControlLoops {
     for (const loop of this.#loops.values()) loop.wake();
   };
 
-  /** Wakes every loop. What comes back tells whether each has ended a round that began after this call. */
+  /** Wakes every loop, contested or not. What comes back tells whether each has ended a round that began after this call. */
   lookAgain(): () => boolean {
     const begun = [...this.#loops].map(([kind, loop]) => [kind, loop.begun] as const);
-    this.wakeAll();
+    for (const loop of this.#loops.values()) loop.lookAgain();
     return () => begun.every(([kind, rounds]) => (this.#reports.get(kind)?.round ?? 0) > rounds);
   }
 

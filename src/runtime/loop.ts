@@ -10,6 +10,7 @@ import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
+import { Contests, MOST_REPAIRS, REPAIR_WINDOW_MS } from './contests.js';
 import { withDeadline } from './deadline.js';
 import { isConverged, type Round, runRound } from './round.js';
 import { Wake } from './wake.js';
@@ -86,9 +87,12 @@ export class Loop<K extends KindName> {
   readonly #wake = new Wake();
   readonly #deps: LoopDependencies<K>;
   readonly #timings: LoopTimings;
+  readonly #contests = new Contests();
   #failures = 0;
   #begun = 0;
   #awrySinceMs: number | undefined;
+  /** When the next of what is held back may be tried. */
+  #heldUntilMs: number | undefined;
 
   constructor(dependencies: LoopDependencies<K>) {
     this.#deps = dependencies;
@@ -101,6 +105,12 @@ export class Loop<K extends KindName> {
   }
 
   wake = (): void => this.#wake.wake();
+
+  /** Wakes, and holds nothing back that somebody has undone before. */
+  lookAgain(): void {
+    this.#contests.forget();
+    this.#wake.wake();
+  }
 
   /** Runs until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
@@ -123,6 +133,8 @@ export class Loop<K extends KindName> {
     const { kind, reconciler, clock, log, onReport, isPresent } = this.#deps;
     const round = ++this.#begun;
     const desired = this.#deps.desired();
+    this.#heldUntilMs = undefined;
+    const isHeld = (key: ResourceKey) => this.#isHeld(key);
     if (desired === undefined) {
       this.#failures = 0;
       onReport({ ...NOTHING_DONE, kind, round, objects: [] }, []);
@@ -136,7 +148,7 @@ export class Loop<K extends KindName> {
         this.#timings.roundDeadlineMs,
         `a round of ${kind}`,
         signal,
-        (limited) => runRound(reconciler, desired, { isPresent }, limited),
+        (limited) => runRound(reconciler, desired, { isPresent, isHeld }, limited),
       );
       this.#account(result);
       this.#timeHealing(result, begunAtMs);
@@ -174,19 +186,35 @@ export class Loop<K extends KindName> {
     this.#failures = failed ? this.#failures + 1 : 0;
     for (const result of results) {
       const action = actions.get(result.key);
-      if (action === undefined || result.outcome === 'waiting') continue;
+      if (action === undefined || result.outcome === 'waiting' || result.outcome === 'held') continue;
       const { verb, key, reason } = action;
       onAction({ kind, ...action }, result);
-      if (result.outcome === 'done') log.info({ kind, verb, key, reason }, 'changed');
+      if (result.outcome === 'done') {
+        log.info({ kind, verb, key, reason }, 'changed');
+        if (this.#contests.done(action, this.#deps.clock.boottimeMs())) {
+          log.warn({ kind, verb, key, reason, times: MOST_REPAIRS, withinMs: REPAIR_WINDOW_MS }, 'contested');
+        }
+      }
       if (result.outcome === 'failed' && isWorthSaying(this.#failures)) {
         log.warn({ kind, verb, key, reason, error: result.error?.message }, 'change failed');
       }
     }
   }
 
+  #isHeld(key: ResourceKey): boolean {
+    const untilMs = this.#contests.heldUntil(key, this.#deps.clock.boottimeMs());
+    if (untilMs === undefined) return false;
+    this.#heldUntilMs = Math.min(untilMs, this.#heldUntilMs ?? untilMs);
+    return true;
+  }
+
   #pauseMs(): number {
-    const { random } = this.#deps;
-    if (this.#failures > 0) return backOffMs(this.#timings.backOff, this.#failures, random.next());
-    return Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
+    const { random, clock } = this.#deps;
+    const heldMs = (this.#heldUntilMs ?? Number.POSITIVE_INFINITY) - clock.boottimeMs();
+    const pauseMs =
+      this.#failures > 0
+        ? backOffMs(this.#timings.backOff, this.#failures, random.next())
+        : Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
+    return Math.max(0, Math.min(pauseMs, heldMs));
   }
 }

@@ -16,13 +16,15 @@ export interface RoundOptions {
   readonly isPresent: (key: ResourceKey) => boolean;
   /** Leaves the other half of the plan alone, for a caller that adds everything before it deletes anything. Default: both. */
   readonly only?: 'additions' | 'deletions';
+  /** Actions that are not to be tried now. Default: none. */
+  readonly isHeld?: (key: ResourceKey) => boolean;
 }
 
 /** Rejects with what observing rejected with, or with the signal's reason; failed actions are in the results. */
 export async function runRound<State>(
   reconciler: Reconciler<State>,
   desired: readonly Desired<State>[],
-  { isPresent, only }: RoundOptions,
+  { isPresent, only, isHeld = () => false }: RoundOptions,
   signal: AbortSignal,
 ): Promise<Round<State>> {
   const planned = await planRound(reconciler, desired, signal);
@@ -30,8 +32,9 @@ export async function runRound<State>(
   const waiting: ActionResult[] = [];
   for (const action of planned.actions) {
     if (only !== undefined && (action.verb === 'delete') !== (only === 'deletions')) continue;
-    if (action.requires.every(isPresent)) ready.push(action);
-    else waiting.push({ key: action.key, outcome: 'waiting' });
+    if (!action.requires.every(isPresent)) waiting.push({ key: action.key, outcome: 'waiting' });
+    else if (isHeld(action.key)) waiting.push({ key: action.key, outcome: 'held' });
+    else ready.push(action);
   }
   if (ready.length === 0) return { planned, results: waiting, remaining: planned };
 

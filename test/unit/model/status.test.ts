@@ -50,6 +50,19 @@ const CASES: readonly {
     want: [{ key: KEY, state: 'pending', reason: 'update: via none, want eth0' }],
   },
   {
+    name: 'one that somebody undoes again and again is contested',
+    remaining: remaining(action('update')),
+    results: [{ key: KEY, outcome: 'held' }],
+    want: [
+      {
+        key: KEY,
+        state: 'contested',
+        reason:
+          'update: via none, want eth0, again and again: another program undoes it (systemd-networkd does with ManageForeignRoutes=yes); `apply` tries at once',
+      },
+    ],
+  },
+  {
     name: 'one that failed says with what',
     remaining: remaining(action('create')),
     results: [{ key: KEY, outcome: 'failed', error: new Error('Cannot add route: EPERM') }],

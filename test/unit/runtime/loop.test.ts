@@ -361,3 +361,36 @@ test('a thousand rounds leave nothing but the watch on the signal', async () => 
   stop.abort();
   await running;
 });
+
+test('what somebody undoes again and again is put right five times a minute, and said once', async () => {
+  await looping(async (world) => {
+    const { clock, reconciler, tried, said } = world;
+    reconciler.world.clear();
+    for (let second = 0; second < 30; second++) {
+      reconciler.world.clear();
+      reconciler.changed();
+      await clock.advance(1_000);
+    }
+    assert.equal(tried.length, 5);
+    assert.equal(said.filter((line) => line.startsWith('contested')).length, 1);
+    const [object] = world.last.objects;
+    assert.equal(object?.state, 'contested');
+    // A minute after the first time.
+    await clock.advance(30_000);
+    assert.equal(tried.length, 6);
+  });
+});
+
+test('whoever asks for another look gets what is contested put right at once', async () => {
+  await looping(async ({ clock, reconciler, loop, tried }) => {
+    for (let second = 0; second < 10; second++) {
+      reconciler.world.clear();
+      reconciler.changed();
+      await clock.advance(1_000);
+    }
+    loop.lookAgain();
+    await clock.advance(20);
+    assert.equal(tried.length, 6);
+    assert.equal(reconciler.world.has('sysctl:a'), true);
+  });
+});
