@@ -234,14 +234,19 @@ export type NetlinkRequest =
   /** Permanent ones; replace: whatever there is for the MAC. ENOENT when there is nothing to delete. */
   | ({ readonly op: 'replace-fdb' | 'delete-fdb' } & FdbState);
 
-/** `neighbour`: neighbours and forwarding entries alike. */
+/**
+ * `neighbour`: neighbours and forwarding entries alike. `netconf`: forwarding, rp_filter and some more of the settings of
+ * a device or of all of them.
+ */
 export type NetlinkGroup =
   | 'link'
   | 'neighbour'
   | 'ipv4-address'
   | 'ipv6-address'
   | 'ipv4-route'
-  | 'ipv6-route';
+  | 'ipv6-route'
+  | 'ipv4-netconf'
+  | 'ipv6-netconf';
 
 /** Reads reject with ObserveError when a dump was interrupted or incomplete after its retries. */
 export interface Netlink {

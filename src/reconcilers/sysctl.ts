@@ -27,8 +27,9 @@ export function sysctlReconciler(sysctls: Sysctls, netlink: Netlink): Reconciler
       carryOut(actions, signal, async ({ after }) => {
         if (after !== undefined) await sysctls.write(after);
       }),
-    // The kernel announces no change of a setting; those of a new device come with it. The timer does the rest.
-    watch: (wake, signal) => netlink.watch(['link'], wake, signal),
+    // The kernel announces forwarding and rp_filter, and a new device, which comes with its own settings. Others are
+    // the timer's to find.
+    watch: (wake, signal) => netlink.watch(['link', 'ipv4-netconf', 'ipv6-netconf'], wake, signal),
   };
 }
 

@@ -13,6 +13,9 @@ const GROUPS = {
   'ipv6-address': MulticastGroups.IPV6_IFADDR,
   'ipv4-route': MulticastGroups.IPV4_ROUTE,
   'ipv6-route': MulticastGroups.IPV6_ROUTE,
+  // linux/rtnetlink.h; the codecs do not know these.
+  'ipv4-netconf': 24,
+  'ipv6-netconf': 25,
 } as const satisfies Record<NetlinkGroup, number>;
 
 /** Wakes on any rtnetlink message of `groups`, until `signal` aborts. */
