@@ -56,7 +56,10 @@ export function reconcilersOf(
     link: linkReconciler(netlink, tuns, alias, scope, (name) => dataPlane?.forwarder()?.tun === name),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),
-    ...(dataPlane && { forwarder: forwarderReconciler(dataPlane), peer: peerReconciler(dataPlane) }),
+    ...(dataPlane && {
+      forwarder: forwarderReconciler(dataPlane, netlink),
+      peer: peerReconciler(dataPlane),
+    }),
     fdb: fdbReconciler(netlink, alias, scope),
     neighbour: neighbourReconciler(netlink, alias, scope),
     route: routeReconciler(netlink, instance.routeProtocol, scope),

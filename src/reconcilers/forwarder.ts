@@ -2,7 +2,7 @@
 import { diff, type Kind } from '../model/diff.js';
 import { forwarderKey, settledKey } from '../model/keys.js';
 import type { ForwarderState } from '../model/objects.js';
-import type { DataPlane } from '../ports.js';
+import type { DataPlane, Netlink } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -38,7 +38,7 @@ const kind: Kind<ForwarderState> = {
   deletesAfter: [settledKey('route')],
 };
 
-export function forwarderReconciler(dataPlane: DataPlane): Reconciler<ForwarderState> {
+export function forwarderReconciler(dataPlane: DataPlane, netlink: Netlink): Reconciler<ForwarderState> {
   return {
     name: 'forwarder',
     async observe() {
@@ -51,6 +51,10 @@ export function forwarderReconciler(dataPlane: DataPlane): Reconciler<ForwarderS
         if (after === undefined) await dataPlane.shutDown(signal);
         else await dataPlane.configure(after, signal);
       }),
-    watch: (wake, signal) => dataPlane.watch(wake, signal),
+    watch: (wake, signal) => {
+      dataPlane.watch(wake, signal);
+      // The loop itself does not see that its device bears another name now, or is in another namespace.
+      netlink.watch(['link'], wake, signal);
+    },
   };
 }

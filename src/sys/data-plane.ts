@@ -3,7 +3,8 @@
  * and keeps book of what the loop confirmed.
  *
  * - Descriptors are opened and closed here alone, and closed only once the loop has let go of them.
- * - `forwarder()` and `peers()` tell what the loop confirmed, never what it was asked.
+ * - `forwarder()` and `peers()` tell what the loop confirmed, never what it was asked, and of a device that still is
+ *   the one of its name.
  * - One change at a time. A device that need not change stays open; one that cannot be replaced stays in use,
  *   unless it is itself in the way of the new one.
  */
@@ -16,7 +17,7 @@ import type { ForwarderState, PeerState } from '../model/objects.js';
 import { type DataPlane, type DataPlaneCounters, type Log, type Offloads, SystemError } from '../ports.js';
 import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
-import { type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
+import { linkIndex, type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
 import { PacketWorker } from './packet-worker.js';
 
 /** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
@@ -30,7 +31,7 @@ interface WantedDevice {
   readonly claim: string | number;
 }
 
-type OpenTun = TunHandle & WantedDevice;
+type OpenTun = TunHandle & Pick<OpenedTun, 'link'> & WantedDevice;
 type OpenSocket = SocketHandle & WantedDevice;
 type OpenDevice = OpenTun | OpenSocket;
 
@@ -74,7 +75,7 @@ class WorkerDataPlane implements DataPlane {
   }
 
   forwarder(): ForwarderState | undefined {
-    return this.#confirmed;
+    return this.#isAstray() ? undefined : this.#confirmed;
   }
 
   peers(): readonly PeerState[] {
@@ -133,7 +134,7 @@ class WorkerDataPlane implements DataPlane {
     const opened: Devices = {};
     try {
       const tun = { identity: `${name} ${multiQueue} ${offload}`, claim: name };
-      if (this.#given.tun?.identity !== tun.identity) {
+      if (this.#given.tun?.identity !== tun.identity || this.#isAstray()) {
         opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue, offload), signal);
       }
       const socket = { identity: `${bind.address}:${bind.port} ${offload}`, claim: bind.port };
@@ -158,6 +159,12 @@ class WorkerDataPlane implements DataPlane {
     if (this.#confirmed !== state) {
       throw new SystemError('Cannot configure the packet loop: a device was lost meanwhile', 'ENODEV');
     }
+  }
+
+  /** The TUN in use is none that bears the name any more: it was renamed, moved away or replaced. */
+  #isAstray(): boolean {
+    const { tun } = this.#given;
+    return tun !== undefined && linkIndex(tun.link.name) !== tun.link.index;
   }
 
   /** A new device. When it is taken, ours is let go of if that may be why; then it is tried for a while. */

@@ -68,14 +68,23 @@ export function openTun(name: string, multiQueue: boolean, offload: boolean): Op
     // Both survive in the device from whoever held it before: a header of another size, and unfinished checksums.
     libc.ioctl(fd, TUNSETVNETHDRSZ, int32(VIRTIO_NET_HEADER_BYTES), action);
     libc.ioctlValue(fd, TUNSETOFFLOAD, 0, action);
-    return { fd, offloads: virtioHeader ? grantedOffloads(fd, action) : PLAIN_TUN };
+    const offloads = virtioHeader ? grantedOffloads(fd, action) : PLAIN_TUN;
+    return { fd, link: { name, index: linkIndex(name) }, offloads };
   } catch (error) {
     libc.close(fd);
     throw error;
   }
 }
 
-export type OpenedTun = Pick<TunHandle, 'fd' | 'offloads'>;
+export interface OpenedTun extends Pick<TunHandle, 'fd' | 'offloads'> {
+  /** As long as the name has this index, the descriptor is that link's. */
+  readonly link: { readonly name: string; readonly index: number };
+}
+
+/** 0 when there is no such link. */
+export function linkIndex(name: string): number {
+  return nameToIndex(name) as number;
+}
 
 function grantedOffloads(fd: number, action: string): TunOffloads {
   const wish = TUN_WISHES.find(({ flags }) =>
@@ -101,7 +110,7 @@ function attach(fd: number, name: string, request: Uint8Array, action: string): 
   try {
     libc.ioctl(fd, TUNSETIFF, request, action);
   } catch (error) {
-    if (nameToIndex(name) !== 0) throw error;
+    if (linkIndex(name) !== 0) throw error;
     throw new SystemError(`Cannot ${action}: there is no such link (ENODEV)`, 'ENODEV', { cause: error });
   }
 }

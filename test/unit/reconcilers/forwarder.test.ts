@@ -28,7 +28,7 @@ function host(): readonly [FakeDataPlane, ReturnType<typeof forwarderReconciler>
   const kernel = fakeHost();
   kernel.tuns.create('flannel0', { multiQueue: false });
   const dataPlane = new FakeDataPlane(kernel);
-  return [dataPlane, forwarderReconciler(dataPlane), kernel];
+  return [dataPlane, forwarderReconciler(dataPlane, kernel.netlink), kernel];
 }
 
 describe('forwarder reconciler', () => {
