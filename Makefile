@@ -18,7 +18,7 @@ JOBS ?= 2
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test sim fuzz demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test faults sim fuzz demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,8 @@ sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/sim
 
 fuzz: dist/.built ## Try COUNT inputs (10000000) on all that reads foreign bytes, write docs/fuzzing/result.json; SEED=7 repeats a run
 	COUNT="$(COUNT)" SEED="$(SEED)" node dist/test/fuzz/main.js
+faults: root packages dist/.built ## Inject every fault, write docs/faults.md: root; ROWS=K1,K4 some, FULL=1 more of each
+	ROWS="$(ROWS)" FULL="$(FULL)" node dist/test/faults/scoreboard.js
 
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js

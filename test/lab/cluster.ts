@@ -30,16 +30,18 @@ export class Member {
   constructor(
     readonly host: Host,
     readonly address: string,
+    /** On the host's own /run: another host has another. */
+    readonly configPath = '/run/flannelette.yaml',
   ) {}
+
+  /** The same host with another file. */
+  another(configPath: string): Member {
+    return new Member(this.host, this.address, configPath);
+  }
 
   /** `flannelette VERB -f the host's file ...`, run to its end. */
   command(verb: string, ...args: readonly string[]): Promise<ProcessResult> {
     return this.host.run(flannelette(verb, '-f', this.configPath, ...args), { timeoutMs: 60_000 });
-  }
-
-  /** On the host's own /run: another host has another. */
-  get configPath(): string {
-    return '/run/flannelette.yaml';
   }
 
   /** Starts the daemon; resolves once it says that it is ready. */

@@ -11,6 +11,7 @@ export async function eventually<T>(
   what: string,
   timeoutMs: number,
   probe: () => T | Promise<T>,
+  everyMs = EVERY_MS,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
@@ -22,6 +23,6 @@ export async function eventually<T>(
         throw new Error(`${what}: not so after ${timeoutMs} ms, last seen: ${seen}`, { cause: error });
       }
     }
-    await sleep(EVERY_MS);
+    await sleep(everyMs);
   }
 }

@@ -5,7 +5,7 @@ import type { Holder } from './holder.js';
 import { inNamespaceOf } from './namespace.js';
 
 /** Bound to `port` of every address there, or to any port. The caller closes it: an open socket keeps the namespace. */
-export function udpSocketIn(holder: Holder, port = 0): Promise<Socket> {
+export function udpSocketIn(holder: Pick<Holder, 'pid'>, port = 0): Promise<Socket> {
   return inNamespaceOf(holder.pid, async () => {
     const socket = createSocket('udp4');
     socket.bind(port);
