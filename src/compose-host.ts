@@ -148,7 +148,7 @@ async function runDaemonUntil(
   daemon.onReport(readiness.wake);
   const dockerCommand = new DockerCommand({
     argv: () => inputs.config.docker.onChange,
-    objects: () => daemon.loops.objects(),
+    objects: () => daemon.loops.troubles(),
     isReady: () => daemon.isReady,
     commands: systemCommands,
     clock: systemClock,

@@ -332,6 +332,8 @@ export interface Files {
   read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined>;
   /** Temporary file, fsync, rename, fsync of the directory; makes missing directories (0755). A reader sees the old file or the new one, never half. */
   write(path: string, content: string, mode: number): Promise<void>;
+  /** At the end of a file that is there: ENOENT otherwise. A reader may see a part of it, and so may whoever comes after a crash. */
+  append(path: string, content: string): Promise<void>;
   /** Gone already is success. */
   remove(path: string): Promise<void>;
   /** Wakes when one of `paths` may have changed, also by rename, symlink swap or re-creation of its directory. */

@@ -4,6 +4,7 @@
  */
 import { baseOf, lengthOf, type Prefix } from '../model/address.js';
 import type { PeerState } from '../model/objects.js';
+import { TrackedList } from '../model/tracked-list.js';
 import { ipv4Key } from '../wire/ipv4.js';
 import { encodeRows, type NumberedRow } from './control.js';
 import { PEER_ROWS } from './peer-table.js';
@@ -27,16 +28,20 @@ export class PeerRows {
   /** As the loop was told. */
   readonly #rowOf = new Map<Prefix, number>();
   /** As the loop confirmed. */
-  readonly #confirmed = new Map<Prefix, { readonly row: number; readonly peer: PeerState }>();
+  #confirmed = TrackedList.empty<PeerState>();
+  readonly #confirmedRow = new Map<Prefix, number>();
   readonly #free: number[] = [];
   #unused = 0;
 
   confirmed(): readonly PeerState[] {
-    return [...this.#confirmed.values()].map(({ peer }) => peer);
+    return this.#confirmed.list;
   }
 
   confirmedRows(): readonly { readonly subnet: Prefix; readonly row: number }[] {
-    return [...this.#confirmed].map(([subnet, { row }]) => ({ subnet, row }));
+    return this.#confirmed.list.map(({ subnet }) => ({
+      subnet,
+      row: this.#confirmedRow.get(subnet) as number,
+    }));
   }
 
   /** Whether `change` fits into the table. */
@@ -63,7 +68,8 @@ export class PeerRows {
       set: encodeRows(placed.map(({ row, peer }) => numbered(row, peer))),
       remove: new Int32Array(),
       confirm: () => {
-        for (const { row, peer } of placed) this.#confirmed.set(peer.subnet, { row, peer });
+        for (const { row, peer } of placed) this.#confirmedRow.set(peer.subnet, row);
+        this.#confirmed = this.#confirmed.edited(peers.map((peer) => [peer.subnet, peer]));
       },
     };
   }
@@ -75,7 +81,8 @@ export class PeerRows {
       set: new Int32Array(),
       remove: Int32Array.from(rows),
       confirm: () => {
-        for (const subnet of subnets) this.#confirmed.delete(subnet);
+        for (const subnet of subnets) this.#confirmedRow.delete(subnet);
+        this.#confirmed = this.#confirmed.edited(subnets.map((subnet) => [subnet, undefined]));
         this.#free.push(...rows);
       },
     };

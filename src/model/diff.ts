@@ -38,59 +38,58 @@ export function diff<State>(
   observed: readonly Observed<State>[],
 ): Plan<State> {
   const found = new Map(observed.map((object) => [object.key, object]));
-  const wanted = new Set<ResourceKey>();
+  const wanted = new Set(desired.map(({ key }) => key));
+  const surplus = [...found.values()].filter(({ key }) => !wanted.has(key));
+  return planOf(
+    kind,
+    desired.map((want) => addition(kind, want, found.get(want.key))),
+    surplus,
+    desired.flatMap(({ requires = [] }) => requires),
+  );
+}
+
+/** What one wanted object asks for, beside what was found in its place; undefined when it is as wanted. */
+export function addition<State>(
+  kind: Kind<State>,
+  { key, state, requires = [] }: Desired<State>,
+  have: Observed<State> | undefined,
+): Action<State> | ForeignConflict | undefined {
+  if (have === undefined) {
+    const reason = kind.missing?.(state) ?? 'missing';
+    const interrupts = kind.interrupts?.('create', state, undefined) ?? false;
+    return { verb: 'create', key, reason, after: state, requires, interrupts };
+  }
+  const differences = kind.differences(state, have.state);
+  // A foreign object equal to the wanted one serves as well as ours: nothing to do, nothing to own.
+  if (differences.length === 0) return undefined;
+  const reason = differences.join('; ');
+  if (!have.ours) return { key, reason: `not ours: ${reason}`, blocks: true };
+  const [before, after] = [have.state, state];
+  const interrupts = kind.interrupts?.('update', after, before) ?? false;
+  return { verb: 'update', key, reason, before, after, requires, interrupts };
+}
+
+/** `surplus` was found and is not wanted; `awaited` is what the wanted objects require. */
+export function planOf<State>(
+  kind: Kind<State>,
+  additions: readonly (Action<State> | ForeignConflict | undefined)[],
+  surplus: readonly Observed<State>[],
+  awaited: Iterable<ResourceKey>,
+): Plan<State> {
   const actions: Action<State>[] = [];
   const foreign: ForeignConflict[] = [];
-  const interrupts = (verb: Action['verb'], want?: State, have?: State) =>
-    kind.interrupts?.(verb, want, have) ?? false;
-
-  for (const { key, state, requires = [] } of desired) {
-    wanted.add(key);
-    const have = found.get(key);
-    if (have === undefined) {
-      const reason = kind.missing?.(state) ?? 'missing';
-      actions.push({
-        verb: 'create',
-        key,
-        reason,
-        after: state,
-        requires,
-        interrupts: interrupts('create', state),
-      });
-      continue;
-    }
-    const differences = kind.differences(state, have.state);
-    // A foreign object equal to the wanted one serves as well as ours: nothing to do, nothing to own.
-    if (differences.length === 0) continue;
-    const reason = differences.join('; ');
-    if (!have.ours) foreign.push({ key, reason: `not ours: ${reason}`, blocks: true });
-    else {
-      const [before, after] = [have.state, state];
-      actions.push({
-        verb: 'update',
-        key,
-        reason,
-        before,
-        after,
-        requires,
-        interrupts: interrupts('update', after, before),
-      });
-    }
+  for (const step of additions) {
+    if (step === undefined) continue;
+    if ('verb' in step) actions.push(step);
+    else foreign.push(step);
   }
   // While what is wanted has to wait, what is there stays in use: a host that gets no lease in a new network goes
   // on in the old one.
-  const required = desired.flatMap(({ requires = [] }) => requires);
-  const awaited = [...new Set([...required, ...(kind.deletesAfter ?? [])])].sort();
-  for (const { key, state, ours } of found.values()) {
-    if (wanted.has(key) || !ours) continue;
-    actions.push({
-      verb: 'delete',
-      key,
-      reason: 'not wanted any more',
-      before: state,
-      requires: awaited,
-      interrupts: interrupts('delete', undefined, state),
-    });
+  const requires = [...new Set([...awaited, ...(kind.deletesAfter ?? [])])].sort();
+  for (const { key, state, ours } of surplus) {
+    if (!ours) continue;
+    const interrupts = kind.interrupts?.('delete', undefined, state) ?? false;
+    actions.push({ verb: 'delete', key, reason: 'not wanted any more', before: state, requires, interrupts });
   }
   return { actions: inOrder(actions), foreign: foreign.sort(byKey) };
 }

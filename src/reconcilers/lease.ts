@@ -5,7 +5,7 @@ import { leaseKey } from '../model/keys.js';
 import { type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
-import type { StoreView } from '../model/store-view.js';
+import { leasesHeldBy, type StoreView } from '../model/store-view.js';
 import { leaseEntryKey, leaseJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
@@ -90,7 +90,7 @@ export function leaseReconciler(
     name: 'lease',
     async observe(desired) {
       const wanted = new Set(desired.map(({ key }) => key));
-      return readable(knownView(access))
+      return candidates(knownView(access), wanted, publicIps())
         .map(({ subnets, attributes }) => ({
           key: leaseKey(subnets),
           state: { subnets, attributes },
@@ -101,6 +101,17 @@ export function leaseReconciler(
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) => carryOut(actions, signal, (action) => step(action, signal)),
   };
+}
+
+/** This host's leases; and all of them while it has not the wanted one, which may be somebody else's. */
+function candidates(
+  view: StoreView,
+  wanted: ReadonlySet<string>,
+  us: PublicIps | undefined,
+): readonly Lease[] {
+  const held = us === undefined ? [] : leasesHeldBy(view, us);
+  const heldKeys = new Set<string>(held.map(({ subnets }) => leaseKey(subnets)));
+  return [...wanted].every((key) => heldKeys.has(key)) ? held : readable(view);
 }
 
 /**

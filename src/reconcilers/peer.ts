@@ -1,5 +1,7 @@
 /** The rows of the packet loop's table: which host takes the packets to which subnet. */
-import { diff, type Kind } from '../model/diff.js';
+import { DerivedList } from '../model/derived-list.js';
+import type { Kind, Observed } from '../model/diff.js';
+import { DiffMemory } from '../model/diff-memory.js';
 import { peerKey, settledKey } from '../model/keys.js';
 import type { PeerState } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
@@ -19,12 +21,18 @@ const kind: Kind<PeerState> = {
 };
 
 export function peerReconciler(dataPlane: DataPlane): Reconciler<PeerState> {
+  const rows = new DerivedList<PeerState, Observed<PeerState>>(({ key }) => key);
+  const comparison = new DiffMemory(kind);
   return {
     name: 'peer',
     async observe() {
-      return dataPlane.peers().map((state) => ({ key: peerKey(state.subnet), state, ours: true }));
+      return rows.listOf(dataPlane.peers(), undefined, (state) => ({
+        key: peerKey(state.subnet),
+        state,
+        ours: true,
+      }));
     },
-    diff: (desired, observed) => diff(kind, desired, observed),
+    diff: (desired, observed) => comparison.plan(desired, observed),
     /** All rows in one message: they take effect together. */
     async apply(actions, signal) {
       signal.throwIfAborted();

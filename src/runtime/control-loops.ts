@@ -1,18 +1,21 @@
 /** All loops of the control plane side by side, and what they reported last. */
-import { isDecided, type Undecided } from '../model/desired.js';
+import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
 import { settledKey } from '../model/keys.js';
-import { type DesiredObjects, KINDS, type KindName, type PlannedAction } from '../model/objects.js';
+import { KINDS, type KindName, type PlannedAction } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
+import { TrackedList } from '../model/tracked-list.js';
 import type { Clock, Log, Random } from '../ports.js';
 import { Loop, type LoopReport, type LoopTimings } from './loop.js';
 import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
 
+type Planned = Pick<DesiredState, 'objects'> & Partial<DesiredState>;
+
 export interface ControlLoopsDependencies {
   readonly reconcilers: Reconcilers;
-  readonly desired: () => { readonly objects: DesiredObjects } | Undecided;
+  readonly desired: () => Planned | Undecided;
   /** Called after every report. */
   readonly onReport: () => void;
   /** Called for each action that was tried. */
@@ -36,6 +39,7 @@ export class ControlLoops {
   readonly #presence = new Presence((kind) => this.#isSettled(kind));
   readonly #loops = new Map<KindName, Loop<KindName>>();
   readonly #reports = new Map<KindName, LoopReport>();
+  #planned: Planned | Undecided | undefined;
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
 
   constructor(dependencies: ControlLoopsDependencies) {
@@ -75,6 +79,29 @@ export class ControlLoops {
     for (const loop of this.#loops.values()) loop.wake();
   };
 
+  /**
+   * Something that is planned with may have changed. A change that leaves a kind what it was leaves its loop alone: the
+   * kernel is not to be read through because one host has joined.
+   */
+  wakeChanged = (): void => {
+    const state = this.#deps.desired();
+    const before = this.#planned;
+    this.#planned = state;
+    if (state === before) return;
+    const isSameAround =
+      before !== undefined &&
+      isDecided(before) &&
+      isDecided(state) &&
+      equalJson(around(before), around(state));
+    if (!isSameAround) {
+      this.wakeAll();
+      return;
+    }
+    for (const [kind, loop] of this.#loops) {
+      if (IN_STORE.has(kind) || !isSameList(before.objects[kind], state.objects[kind])) loop.wake();
+    }
+  };
+
   /** Wakes every loop, contested or not. What comes back tells whether each has ended a round that began after this call. */
   lookAgain(): () => boolean {
     const begun = [...this.#loops].map(([kind, loop]) => [kind, loop.begun] as const);
@@ -97,15 +124,22 @@ export class ControlLoops {
   }
 
   objects(): readonly DatedStatus[] {
-    return this.reports().flatMap(({ kind, objects }) =>
-      objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 })),
-    );
+    return this.reports().flatMap(({ kind, objects }) => this.#dated(kind, objects));
+  }
+
+  /** Those that are not in sync. */
+  troubles(): readonly DatedStatus[] {
+    return this.reports().flatMap(({ kind, troubles }) => this.#dated(kind, troubles));
+  }
+
+  #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {
+    return objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 }));
   }
 
   #accept(report: LoopReport, present: readonly ResourceKey[] | undefined): void {
     const before = this.#reports.get(report.kind);
     this.#reports.set(report.kind, report);
-    this.#date(before, report);
+    this.#date(before?.objects ?? [], report.objects);
     // Somebody may have waited for what just came, or has to know what went.
     const isOther = present !== undefined && this.#presence.update(report.kind, present);
     const settled = report.isSettled ? settledKey(report.kind) : undefined;
@@ -120,19 +154,46 @@ export class ControlLoops {
   #isSettled(kind: KindName): boolean {
     if (!this.#loops.has(kind)) return true;
     const [report, state] = [this.#reports.get(kind), this.#deps.desired()];
-    if (report === undefined || !report.isSettled || !isDecided(state)) return false;
-    const wanted = state.objects[kind];
-    return report.desired === wanted || equalJson(report.desired, wanted);
+    if (report?.desired === undefined || !report.isSettled || !isDecided(state)) return false;
+    return isSameList(report.desired, state.objects[kind]);
   }
 
-  #date(before: LoopReport | undefined, { objects }: LoopReport): void {
+  #date(before: readonly ObjectStatus[], objects: readonly ObjectStatus[]): void {
     const now = this.#deps.clock.now();
-    const keys = new Set(objects.map(({ key }) => key));
-    for (const { key } of before?.objects ?? []) if (!keys.has(key)) this.#since.delete(key);
-    for (const { key, state, reason } of objects) {
+    for (const [key, status] of changedStatuses(before, objects)) {
       const known = this.#since.get(key);
-      if (known?.state !== state || known.reason !== reason)
-        this.#since.set(key, { state, reason, since: now });
+      if (status === undefined) this.#since.delete(key);
+      else if (known?.state !== status.state || known.reason !== status.reason)
+        this.#since.set(key, { state: status.state, reason: status.reason, since: now });
     }
   }
+}
+
+/** What the reconcilers look into beside their objects. */
+function around({ objects: _, ignoredLeases: __, ...rest }: Planned): object {
+  return rest;
+}
+
+/** Kinds that are found in the store itself: what was read of it has changed. */
+const IN_STORE: ReadonlySet<KindName> = new Set(['lease', 'network-config']);
+
+function isSameList(left: readonly unknown[], right: readonly unknown[]): boolean {
+  // A tracked list is another one exactly when something in it has changed.
+  if (TrackedList.of(left) !== undefined && TrackedList.of(right) !== undefined) return left === right;
+  return equalJson(left, right);
+}
+
+/** At least those that are another one now; undefined for one that is gone. */
+function changedStatuses(
+  before: readonly ObjectStatus[],
+  now: readonly ObjectStatus[],
+): ReadonlyMap<ResourceKey, ObjectStatus | undefined> {
+  const [tracked, trackedBefore] = [TrackedList.of(now), TrackedList.of(before)];
+  if (tracked !== undefined && trackedBefore !== undefined) {
+    const keys = [...tracked.differences(trackedBefore)] as ResourceKey[];
+    return new Map(keys.map((key) => [key, tracked.get(key)]));
+  }
+  const changed = new Map<ResourceKey, ObjectStatus | undefined>(before.map(({ key }) => [key, undefined]));
+  for (const status of now) changed.set(status.key, status);
+  return changed;
 }

@@ -9,7 +9,7 @@ import type { Lease } from '../model/lease.js';
 import type { PlannedAction } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
-import { readableLeases } from '../model/store-view.js';
+import { leasesHeldBy } from '../model/store-view.js';
 import {
   type Clock,
   type DataPlane,
@@ -87,7 +87,7 @@ export class Daemon {
     });
     this.#keeper = new LeaseKeeper({ access: store, ownLease: () => this.#ownLease(), clock, random, log });
     this.#conditions = new ConditionLog({ conditions: () => this.#conditionsNow(), clock, log });
-    inputs.subscribe(this.loops.wakeAll);
+    inputs.subscribe(this.loops.wakeChanged);
     inputs.subscribe(this.#conditions.look);
     inputs.subscribe(this.#keeper.wake);
   }
@@ -118,7 +118,7 @@ export class Daemon {
       },
       declaresNetwork: inputs.config.network.declared !== undefined,
       undecided: isDecided(state) ? undefined : state,
-      objects: this.loops.objects(),
+      objects: this.loops.troubles(),
       leaseTerm: this.#keeper.timeLeft(),
       configError: this.#configError,
     });
@@ -177,6 +177,7 @@ export class Daemon {
     log.info({ path: source.path }, 'configuration loaded');
     if (!equalJson(reading.config.store, inputs.config.store)) store.follow(reading.config.store);
     inputs.setConfig(reading.config);
+    this.loops.wakeAll();
     return undefined;
   }
 
@@ -210,7 +211,7 @@ export class Daemon {
   }
 
   #obstacles(): { readonly failed: readonly Obstacle[]; readonly conflict: readonly Obstacle[] } {
-    const objects = this.loops.objects();
+    const objects = this.loops.troubles();
     return {
       failed: objects.filter(({ state }) => state === 'failed'),
       conflict: objects.filter(({ state }) => state === 'conflict'),
@@ -222,14 +223,10 @@ export class Daemon {
     if (!isDecided(state)) return undefined;
     const [own] = state.objects.lease;
     if (own === undefined) return undefined;
-    const { ipv4, ipv6 } = state.publicIps;
     const view = this.#deps.store.view();
     // Also while the store's network has no place for it: this host goes on with it all the same.
-    return (view === undefined ? [] : readableLeases(view)).find(
-      ({ subnets, attributes: { publicIps } }) =>
-        leaseKey(subnets) === own.key &&
-        (ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4),
-    );
+    const leases = view === undefined ? [] : leasesHeldBy(view, state.publicIps);
+    return leases.find(({ subnets }) => leaseKey(subnets) === own.key);
   }
 
   #onReport(): void {

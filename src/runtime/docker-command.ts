@@ -6,6 +6,7 @@ import { Wake } from './wake.js';
 export interface DockerCommandDependencies {
   /** Undefined: nothing is run. */
   readonly argv: () => readonly string[] | undefined;
+  /** Those that are not as wanted. */
   readonly objects: () => readonly DatedStatus[];
   /** Whether everything of ours is in place: before that Docker would be told too early. */
   readonly isReady: () => boolean;

@@ -6,7 +6,8 @@
 import type { Desired } from '../model/diff.js';
 import type { KindName, PlannedAction, StateOf } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
-import { type ObjectStatus, objectStatuses, presentKeys } from '../model/status.js';
+import type { ObjectStatus } from '../model/status.js';
+import { StatusMemory } from '../model/status-memory.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
@@ -44,6 +45,8 @@ export interface LoopReport {
   /** The last round left nothing to do. */
   readonly converged: boolean;
   readonly objects: readonly ObjectStatus[];
+  /** Those of them that are not in sync. */
+  readonly troubles: readonly ObjectStatus[];
   /** What the round had before it; undefined when that could not be told. */
   readonly desired?: readonly unknown[];
   /** Nothing is left to do, whatever others' objects may be in the way. */
@@ -88,6 +91,7 @@ export class Loop<K extends KindName> {
   readonly #deps: LoopDependencies<K>;
   readonly #timings: LoopTimings;
   readonly #contests = new Contests();
+  readonly #statuses = new StatusMemory();
   #failures = 0;
   #begun = 0;
   #awrySinceMs: number | undefined;
@@ -137,10 +141,9 @@ export class Loop<K extends KindName> {
     const isHeld = (key: ResourceKey) => this.#isHeld(key);
     if (desired === undefined) {
       this.#failures = 0;
-      onReport({ ...NOTHING_DONE, kind, round, objects: [] }, []);
+      onReport({ ...NOTHING_DONE, kind, round, objects: [], troubles: [] }, []);
       return;
     }
-    const keys = desired.map(({ key }) => key);
     const begunAtMs = clock.boottimeMs();
     try {
       const result = await withDeadline(
@@ -153,21 +156,21 @@ export class Loop<K extends KindName> {
       this.#account(result);
       this.#timeHealing(result, begunAtMs);
       const { remaining, results } = result;
-      const objects = objectStatuses(keys, remaining, results);
+      const { objects, troubles, present } = this.#statuses.of(desired, remaining, results);
+      const converged = isConverged(result);
       const isSettled = remaining.actions.length === 0;
       const awaits = awaitedBy(result, isPresent);
-      onReport(
-        { kind, round, converged: isConverged(result), objects, desired, isSettled, awaits },
-        presentKeys(keys, remaining),
-      );
+      onReport({ kind, round, converged, objects, troubles, desired, isSettled, awaits }, present);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#failures++;
       if (isWorthSaying(this.#failures))
         log.warn({ kind, failures: this.#failures, error: error.message }, 'round failed');
-      const objects = keys.map((key): ObjectStatus => ({ key, state: 'failed', reason: error.message }));
-      onReport({ ...NOTHING_DONE, kind, round, objects, error });
+      const objects = desired.map(
+        ({ key }): ObjectStatus => ({ key, state: 'failed', reason: error.message }),
+      );
+      onReport({ ...NOTHING_DONE, kind, round, objects, troubles: objects, error });
     }
   }
 

@@ -2,25 +2,28 @@
  * A packet loop that is remembered: the next process goes on carrying packets before it has asked the store or the host
  * anything, as kernel routes outlive whoever made them. The reconcilers then find it running and correct what has changed.
  */
+import type { Prefix } from '../model/address.js';
 import type { Config } from '../model/config.js';
 import { equalJson } from '../model/equal-json.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
+import { TrackedList } from '../model/tracked-list.js';
 import type { DataPlane, DataPlaneCounters, Files, Log, Offloads } from '../ports.js';
+import { changeText, parseRecord, recordText } from './forwarding-record.js';
 
 /** On tmpfs: after a boot there is no device to go on with. */
 export function recordPath({ instance }: Config): string {
   return `${instance.runtimeDirectory}/${instance.name}.forwarding.json`;
 }
 
-/** Of another one nothing is resumed. */
-const FORMAT = 1;
+/** The file is written anew when it has grown by a change for every fourth peer, but not for fewer than this. */
+const LEAST_CHANGES = 100;
 
-interface Memory {
-  readonly format: typeof FORMAT;
-  /** Another file is another wish: then nothing is resumed. */
+interface Written {
   readonly config: Config;
   readonly forwarder: ForwarderState;
-  readonly peers: readonly PeerState[];
+  readonly peers: TrackedList<PeerState>;
+  /** How many rows were added to the file since it was written as a whole. */
+  readonly grownBy: number;
 }
 
 /**
@@ -33,7 +36,7 @@ export class RememberedDataPlane implements DataPlane {
   readonly #files: Files;
   readonly #log: Log;
   #config: (() => Config) | undefined;
-  #written: Memory | undefined;
+  #written: Written | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(loop: DataPlane, files: Files, log: Log) {
@@ -53,12 +56,14 @@ export class RememberedDataPlane implements DataPlane {
     try {
       const record = await this.#files.read(path);
       if (record === undefined) return;
-      const memory = JSON.parse(record.content) as Memory;
-      if (memory.format !== FORMAT || !equalJson(memory.config, config)) return;
-      await this.#loop.configure(memory.forwarder, signal);
-      await this.#loop.updatePeers({ set: memory.peers, remove: [] }, signal);
-      this.#written = memory;
-      this.#log.info({ subnet: memory.forwarder.subnet, peers: memory.peers.length }, 'forwarding resumed');
+      const memory = parseRecord(record.content);
+      if (memory === undefined || !equalJson(memory.config, config)) return;
+      const { forwarder, peers } = memory;
+      await this.#loop.configure(forwarder, signal);
+      await this.#loop.updatePeers({ set: peers, remove: [] }, signal);
+      // As a whole with the first change: what was not finished of the file must not stay in its middle.
+      this.#written = { config, forwarder, peers: tracked(this.peers()), grownBy: Number.POSITIVE_INFINITY };
+      this.#log.info({ subnet: forwarder.subnet, peers: peers.length }, 'forwarding resumed');
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn({ path, error: String(error) }, 'forwarding not resumed');
@@ -106,16 +111,43 @@ export class RememberedDataPlane implements DataPlane {
   }
 
   async #write(): Promise<void> {
-    const [config, forwarder, peers] = [this.#config?.(), this.forwarder(), this.peers()];
+    const [config, forwarder, peers] = [this.#config?.(), this.forwarder(), tracked(this.peers())];
     if (config === undefined || forwarder === undefined) return;
-    const memory: Memory = { format: FORMAT, config, forwarder, peers };
-    if (equalJson(memory, this.#written)) return;
     const path = recordPath(config);
     try {
-      await this.#files.write(path, `${JSON.stringify(memory)}\n`, 0o600);
-      this.#written = memory;
+      const grownBy = await this.#writeChange(path, { config, forwarder, peers });
+      this.#written = { config, forwarder, peers, grownBy };
     } catch (error) {
+      this.#written = undefined;
       this.#log.warn({ path, error: String(error) }, 'forwarding not remembered');
     }
   }
+
+  /** As little as will do; returns by how much the file has grown. */
+  async #writeChange(path: string, now: Omit<Written, 'grownBy'>): Promise<number> {
+    const before = this.#written;
+    const isSame =
+      before !== undefined &&
+      equalJson(before.config, now.config) &&
+      equalJson(before.forwarder, now.forwarder);
+    const changed = isSame ? [...now.peers.differences(before.peers)] : [];
+    if (isSame && changed.length === 0) return before.grownBy;
+    const grownBy = isSame ? before.grownBy + changed.length : Number.POSITIVE_INFINITY;
+    if (grownBy > Math.max(LEAST_CHANGES, now.peers.list.length / 4)) {
+      await this.#files.write(path, recordText({ ...now, peers: now.peers.list }), 0o600);
+      return 0;
+    }
+    const set = changed.flatMap((key) => now.peers.get(key) ?? []);
+    const remove = changed.filter((key) => now.peers.get(key) === undefined) as Prefix[];
+    await this.#files.append(path, changeText({ set, remove }));
+    return grownBy;
+  }
+}
+
+/** By subnet. A loop that keeps no tracked list is compared peer by peer. */
+function tracked(peers: readonly PeerState[]): TrackedList<PeerState> {
+  return (
+    TrackedList.of(peers) ??
+    TrackedList.empty<PeerState>().edited(peers.map((peer) => [peer.subnet, peer] as const))
+  );
 }

@@ -80,8 +80,8 @@ export function statusLine({
 function notReadyReason(daemon: Daemon, inputs: Inputs): string {
   const state = inputs.state();
   if (!isDecided(state)) return state.reason;
-  for (const { key, state: objectState, reason } of daemon.loops.objects()) {
-    if (objectState !== 'in-sync' && objectState !== 'foreign') return `${key} ${objectState}: ${reason}`;
+  for (const { key, state: objectState, reason } of daemon.loops.troubles()) {
+    if (objectState !== 'foreign') return `${key} ${objectState}: ${reason}`;
   }
   return 'not everything was looked at yet';
 }

@@ -30,7 +30,13 @@ const POLL_MS = 10_000;
 
 /** `pollMs` is for tests; what the kernel reports does not wait for it. */
 export function diskFiles({ pollMs = POLL_MS }: { readonly pollMs?: number } = {}): Files {
-  return { read, write, remove, watch: (paths, wake, signal) => watchPaths(paths, wake, signal, pollMs) };
+  return {
+    read,
+    write,
+    append,
+    remove,
+    watch: (paths, wake, signal) => watchPaths(paths, wake, signal, pollMs),
+  };
 }
 
 export const systemFiles: Files = diskFiles();
@@ -67,6 +73,15 @@ async function write(path: string, content: string, mode: number): Promise<void>
     await synchronise(directory);
   } catch (error) {
     throw systemError(`write ${path}`, error);
+  }
+}
+
+async function append(path: string, content: string): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
+  try {
+    await withFile(open(path, flags), (file) => file.appendFile(content));
+  } catch (error) {
+    throw systemError(`append to ${path}`, error);
   }
 }
 

@@ -41,6 +41,16 @@ export function filesContract(name: string, withFiles: WithFiles): void {
         }
       }));
 
+    it('appends to what is there, and makes nothing', () =>
+      withFiles(async ({ files, root }) => {
+        await files.write(`${root}/file`, 'one\n', 0o600);
+        await files.append(`${root}/file`, 'zwei ü\n');
+        await files.append(`${root}/file`, '');
+        assert.deepEqual(await files.read(`${root}/file`), { content: 'one\nzwei ü\n', mode: 0o600 });
+        await rejectsWith('ENOENT', `${root}/absent`, files.append(`${root}/absent`, 'content'));
+        assert.equal(await files.read(`${root}/absent`), undefined);
+      }));
+
     it('makes the directories that are missing', () =>
       withFiles(async ({ files, root }) => {
         await files.write(`${root}/run/flannel/subnet.env`, 'content', 0o644);

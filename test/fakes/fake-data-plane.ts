@@ -4,6 +4,7 @@
  */
 import { type Address, baseOf, familyOf } from '../../src/model/address.js';
 import type { ForwarderState, PeerState } from '../../src/model/objects.js';
+import { TrackedList } from '../../src/model/tracked-list.js';
 import {
   type DataPlane,
   type DataPlaneCounters,
@@ -32,7 +33,7 @@ export class FakeDataPlane implements DataPlane {
   readonly traffic = new Map<string, Partial<PeerCounters>>();
   readonly #kernel: FakeKernel;
   readonly #wakes = new Set<() => void>();
-  readonly #peers = new Map<string, PeerState>();
+  #peers = TrackedList.empty<PeerState>();
   #turn: Promise<unknown> = Promise.resolve();
   #isRunning = false;
   #tun: HeldTun | undefined;
@@ -48,7 +49,7 @@ export class FakeDataPlane implements DataPlane {
   }
 
   peers(): readonly PeerState[] {
-    return [...this.#peers.values()];
+    return this.#peers.list;
   }
 
   configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
@@ -80,8 +81,10 @@ export class FakeDataPlane implements DataPlane {
       if (!this.#isRunning)
         throw new SystemError('Cannot reach the packet loop: it does not run', 'ENOTCONN');
       refuseIpv6(...set.flatMap(({ subnet, publicIp }) => [baseOf(subnet), publicIp]));
-      for (const peer of set) this.#peers.set(peer.subnet, peer);
-      for (const subnet of remove) this.#peers.delete(subnet);
+      this.#peers = this.#peers.edited([
+        ...set.map((peer) => [peer.subnet, peer] as const),
+        ...remove.map((subnet) => [subnet, undefined] as const),
+      ]);
       this.#wakeAll();
     });
   }
@@ -113,7 +116,7 @@ export class FakeDataPlane implements DataPlane {
     this.#tun?.release();
     this.#tun = undefined;
     this.#state = undefined;
-    this.#peers.clear();
+    this.#peers = TrackedList.empty();
     this.#wakeAll();
   }
 

@@ -34,6 +34,15 @@ export class FakeFiles implements Files {
     this.#put(path, content, mode);
   }
 
+  async append(path: string, content: string): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    if (this.#directories.has(path)) throw refusal('append to', path, 'EISDIR');
+    const file = this.#files.get(path);
+    if (file === undefined) throw refusal('append to', path, 'ENOENT');
+    this.writes++;
+    this.#put(path, file.content + content, file.mode);
+  }
+
   async remove(path: string): Promise<void> {
     if (this.failure.writes !== undefined) throw this.failure.writes;
     if (this.#directories.has(path)) throw refusal('remove', path, 'EISDIR');

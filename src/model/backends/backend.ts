@@ -41,10 +41,16 @@ export class PeersMemory {
     context: unknown,
     make: (lease: Lease) => Out | undefined,
   ): readonly Out[] {
-    const list = this.#lists.get(name) ?? new DerivedList<Lease, unknown>();
+    const list = this.#lists.get(name) ?? new DerivedList<Lease, unknown>(keyIn);
     this.#lists.set(name, list);
     return list.listOf(leases, context, make) as readonly Out[];
   }
+}
+
+/** An object goes by its own key. */
+function keyIn(made: unknown): string | undefined {
+  const hasKey = typeof made === 'object' && made !== null && 'key' in made;
+  return hasKey && typeof made.key === 'string' ? made.key : undefined;
 }
 
 /** What a backend decides about this host. */

@@ -90,6 +90,28 @@ test('a derived list is what it would be without a memory, also when the context
   );
 });
 
+test('of several that were made with one key the one with the first key is shown, until it is gone', () => {
+  fc.assert(
+    fc.property(history, (batches) => {
+      const derived = new DerivedList<{ key: string; value: number }, { name: string; of: string }>(
+        ({ name }) => name,
+      );
+      let state = TrackedList.empty<{ key: string; value: number }>();
+      for (const batch of batches) {
+        state = state.edited(batch.map(([key, item]) => [key, item && { key, ...item }]));
+        const made = state.list
+          .map(({ key, value }) => ({ name: `name ${value}`, of: key }))
+          .sort((left, right) => (left.of < right.of ? -1 : 1));
+        const first = made.filter(({ name }, at) => made.findIndex((other) => other.name === name) === at);
+        assert.deepEqual(
+          sorted(derived.of(state, undefined, ({ key, value }) => ({ name: `name ${value}`, of: key })).list),
+          sorted(first),
+        );
+      }
+    }),
+  );
+});
+
 test('what did not change is not derived again', () => {
   const made: number[] = [];
   const derived = new DerivedList<Item, Item>();

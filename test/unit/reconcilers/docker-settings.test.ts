@@ -164,6 +164,7 @@ function crashing(files: FakeFiles, writes: number): Files {
   let left = writes;
   return {
     read: (path) => files.read(path),
+    append: (path, content) => files.append(path, content),
     remove: (path) => files.remove(path),
     watch: () => {},
     async write(path, content, mode) {

@@ -103,6 +103,7 @@ test('the first round comes at once, and does what is wanted', async () => {
         awaits: new Set(),
         desired,
         objects: [{ key: 'sysctl:a', state: 'in-sync', reason: '' }],
+        troubles: [],
       },
     ]);
     assert.deepEqual(told, [['sysctl:a']]);
@@ -250,11 +251,13 @@ test('a round that could not look keeps silent about what is there', async () =>
     assert.deepEqual(told, [['sysctl:a'], undefined]);
     const { error, ...report } = reports.at(-1) as LoopReport;
     assert.equal(error?.message, 'cannot see');
+    const objects = [{ key: 'sysctl:a', state: 'failed', reason: 'cannot see' }];
     assert.deepEqual(report, {
       kind: 'sysctl',
       round: 2,
       ...NOTHING_DONE,
-      objects: [{ key: 'sysctl:a', state: 'failed', reason: 'cannot see' }],
+      objects,
+      troubles: objects,
     });
   });
 });
@@ -281,7 +284,7 @@ test('while it cannot be told what is wanted nothing is looked at or touched', a
     async (world) => {
       const { reconciler, reports, told, clock, loop } = world;
       assert.deepEqual(reconciler.log, []);
-      assert.deepEqual(reports, [{ ...NOTHING_DONE, kind: 'sysctl', round: 1, objects: [] }]);
+      assert.deepEqual(reports, [{ ...NOTHING_DONE, kind: 'sysctl', round: 1, objects: [], troubles: [] }]);
       assert.deepEqual(told, [[]]);
       await clock.advance(20);
       world.desired = [];

@@ -93,6 +93,53 @@ describe('a packet loop that is remembered', () => {
     assert.deepEqual(after.peers(), []);
   });
 
+  it('writes a line for a change, however many peers there are, and all of them now and then', async () => {
+    const world = new World();
+    const process = world.process();
+    await process.configure(FORWARDER, signal);
+    const peer = (number: number, port = 8285): PeerState => ({
+      subnet: parsePrefix(`4.0.${number >> 4}.${(number & 15) << 4}/28`),
+      publicIp: parseAddress(`10.9.${number >> 8}.${number & 255}`),
+      port,
+    });
+    const all = Array.from({ length: 4000 }, (_, number) => peer(number));
+    await process.updatePeers({ set: all, remove: [] }, signal);
+    const size = async () => ((await world.files.read(PATH))?.content ?? '').length;
+    const whole = await size();
+    let grown = 0;
+    for (let number = 0; number < 1100; number++) {
+      const before = await size();
+      await process.updatePeers({ set: [peer(number, 8286)], remove: [] }, signal);
+      const by = (await size()) - before;
+      if (by > 0 && by < 100) grown++;
+      assert.ok((await size()) < whole * 1.5);
+    }
+    assert.equal(grown, 1099);
+    await process.updatePeers({ set: [], remove: all.slice(2000).map(({ subnet }) => subnet) }, signal);
+    const next = world.process();
+    await process.shutDown(signal);
+    await next.resume(CONFIG, signal);
+    assert.deepEqual(
+      new Set(next.peers()),
+      new Set(all.slice(0, 2000).map((_, number) => peer(number, number < 1100 ? 8286 : 8285))),
+    );
+  });
+
+  it('goes on without the change that was being written when the last process died', async () => {
+    const world = new World();
+    await world.last();
+    const { content } = (await world.files.read(PATH)) ?? { content: '' };
+    world.files.edit(PATH, `${content}{"set":[["4.0.33.0/24","10.8.6`);
+    const next = world.process();
+    await next.resume(CONFIG, signal);
+    assert.deepEqual(next.peers(), [PEER]);
+    await next.updatePeers({ set: [], remove: [PEER.subnet] }, signal);
+    await next.shutDown(signal);
+    const after = world.process();
+    await after.resume(CONFIG, signal);
+    assert.deepEqual([after.forwarder(), after.peers()], [FORWARDER, []]);
+  });
+
   it('begins like the first where nothing is remembered', async () => {
     const world = new World();
     const first = world.process();
@@ -127,7 +174,7 @@ describe('a packet loop that is remembered', () => {
     const world = new World();
     await world.last();
     const content = (await world.files.read(PATH))?.content ?? '';
-    world.files.edit(PATH, content.replace('"format":1', '"format":2'));
+    world.files.edit(PATH, content.replace('"format":2', '"format":1'));
     const next = world.process();
     await next.resume(CONFIG, signal);
     assert.equal(next.forwarder(), undefined);
