@@ -35,6 +35,12 @@ export const EXIT_MEANINGS = [
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What `terraform plan -detailed-exitcode` ends with: 0 for no difference, 2 for one, 1 for any failure. */
+export function terraformExitCode(code: ExitCode): 0 | 1 | 2 {
+  if (code === EXIT.done) return 0;
+  return code === EXIT.drift ? 2 : 1;
+}
+
 /** A failure whose message is ready to print and whose exit code is decided. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';

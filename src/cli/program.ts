@@ -16,9 +16,10 @@ import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
-import { CommandError, EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.js';
+import { CommandError, EXIT, EXIT_MEANINGS, type ExitCode, terraformExitCode } from './exit-codes.js';
 import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
+import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
@@ -73,9 +74,12 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   verb('diff', 'show what would be changed; writes nothing')
     .addOption(file())
     .addOption(output())
-    .action(async (options: { file: string; output: Format }) =>
-      done(await diff(context, path(options), options.output)),
-    );
+    .option('--detailed-exitcode', 'end with 2 for drift and with 1 for any failure, as Terraform does')
+    .action(async (options: { file: string; output: Format; detailedExitcode?: boolean }) => {
+      const differing = diff(context, path(options), options.output);
+      if (options.detailedExitcode !== true) return done(await differing);
+      done(terraformExitCode(await differing.catch((error: unknown) => exitCodeOf(error, context))));
+    });
   verb('apply', 'change what has to be changed, once, and verify')
     .addOption(file())
     .addOption(output())
@@ -90,9 +94,18 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addOption(file())
     .addOption(output())
     .option('--watch', 'print it again every second')
-    .action(async (options: { file: string; output: Format; watch?: boolean }) =>
-      done(await status(context, path(options), { format: options.output, watch: options.watch ?? false })),
-    );
+    .option('--brief', 'one line')
+    .action(async (options: { file: string; output: Format; watch?: boolean; brief?: boolean }) => {
+      const { output: format, watch = false, brief = false } = options;
+      done(await status(context, path(options), { format, watch, text: brief ? briefText : statusText }));
+    });
+  verb('peers', 'show the other hosts as the running daemon sees them')
+    .addOption(file())
+    .option('--watch', 'print them again every second')
+    .action(async (options: { file: string; watch?: boolean }) => {
+      const { watch = false } = options;
+      done(await status(context, path(options), { format: 'table', watch, text: peersText }));
+    });
   verb('destroy', 'remove everything of ours from this host')
     .addOption(file())
     .addOption(timeout())

@@ -6,6 +6,19 @@ export function statusText(report: StatusReport): string {
   return `${[...headLines(report), ...conditionLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
 }
 
+/** One line, for a prompt or a log. */
+export function briefText(report: StatusReport): string {
+  const [head = ''] = headLines(report);
+  const conditions = report.conditions.map(({ type }) => type);
+  return `${[head, ...(conditions.length > 0 ? [conditions.join(', ')] : []), `${report.peers.length} peers`].join('; ')}\n`;
+}
+
+/** The other hosts alone. */
+export function peersText(report: StatusReport): string {
+  const [, ...lines] = peerLines(report);
+  return `${lines.length === 0 ? 'no peers' : lines.join('\n')}\n`;
+}
+
 function headLines({ instance, ready, reason, pid, config, store, network, lease }: StatusReport): string[] {
   const lines = [
     ready ? `${instance}: ready (pid ${pid})` : `${instance}: not ready: ${reason} (pid ${pid})`,

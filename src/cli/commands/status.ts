@@ -1,16 +1,18 @@
-/** `status`: what the running daemon sees. */
+/** `status` and `peers`: what the running daemon sees. */
 import { DEFAULT_INSTANCE } from '../../model/config.js';
 import type { StatusReport } from '../../model/status.js';
 import { withDeadline } from '../../runtime/deadline.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
-import { statusText } from '../render-status.js';
 import type { CommandContext } from '../session.js';
 
 export interface StatusOptions {
   readonly format: Format;
+  /** Again every second, until the signal aborts. */
   readonly watch: boolean;
+  /** What of it is printed as text. */
+  readonly text: (report: StatusReport) => string;
 }
 
 const WATCH_EVERY_MS = 1_000;
@@ -19,12 +21,12 @@ const ANSWER_WITHIN_MS = 5_000;
 export async function status(
   context: CommandContext,
   path: string,
-  { format, watch }: StatusOptions,
+  { format, watch, text }: StatusOptions,
 ): Promise<ExitCode> {
   const socket = await socketOf(context, path);
   for (;;) {
     const report = await ask(context, socket);
-    context.out(formatted(format, report, () => statusText(report)));
+    context.out(formatted(format, report, () => text(report)));
     if (!watch) return report.ready ? EXIT.done : EXIT.notReady;
     await context.clock.sleep(WATCH_EVERY_MS, context.signal);
   }

@@ -230,3 +230,14 @@ test('destroy that cannot remove something ends with 2, naming it', async () => 
   assert.equal(exitCode, EXIT.failed);
   assert.match(stdout, /^ {2}- link:flannel0 .*: Cannot delete link flannel0/m);
 });
+
+test('diff tells programs that know Terraform what they expect', async () => {
+  const world = new CommandWorld();
+  assert.equal((await world.run('diff', '--detailed-exitcode')).exitCode, 2);
+  await world.run('apply');
+  assert.equal((await world.run('diff', '--detailed-exitcode')).exitCode, 0);
+  world.host.store.goDown();
+  const { exitCode, stderr } = await world.run('diff', '--detailed-exitcode');
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /connection refused/);
+});

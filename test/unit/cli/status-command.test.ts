@@ -99,3 +99,30 @@ test('a file that has become wrong does not hide what the daemon with this file 
   other.host.files.edit(CONFIG_PATH, 'network: { cidr: 4.0.0.1/16 }\n');
   assert.equal((await other.run('status')).exitCode, EXIT.invalidConfig);
 });
+
+test('brief is one line, with what is wrong', async () => {
+  const { stdout, exitCode } = await answering(READY).run('status', '--brief');
+  assert.deepEqual([stdout, exitCode], ['flannel0: ready (pid 42); 0 peers\n', EXIT.done]);
+  const conditions = [{ type: 'EtcdUnavailable', message: 'connection refused', since: READY.startedAt }];
+  const wrong = await answering({ ...READY, conditions }).run('status', '--brief');
+  assert.equal(wrong.stdout, 'flannel0: ready (pid 42); EtcdUnavailable; 0 peers\n');
+});
+
+test('peers is the table of the other hosts alone', async () => {
+  const peer = {
+    subnet: '4.0.32.0/24',
+    publicIp: '10.8.65.53',
+    sentPackets: 3,
+    receivedPackets: 2,
+    drops: 1,
+  };
+  const { stdout, exitCode } = await answering({ ...READY, peers: [peer] }).run('peers');
+  assert.equal(exitCode, EXIT.done);
+  assert.equal(
+    stdout,
+    `PEER         AT          SENT  RECEIVED  DROPPED  LAST HEARD
+4.0.32.0/24  10.8.65.53  3     2         1        never
+`,
+  );
+  assert.equal((await answering(READY).run('peers')).stdout, 'no peers\n');
+});

@@ -59,6 +59,7 @@ const VERBS = [
   'apply',
   'run',
   'status',
+  'peers',
   'destroy',
   'docker-opts',
   'leases',
