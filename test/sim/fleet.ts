@@ -101,6 +101,7 @@ export class Fleet {
   async leap(ms: number): Promise<void> {
     for (let left = ms; left > 0 && this.breaches.length === 0; ) {
       const renewals = this.#usedLeases().map((lease) => this.server.renewalOf(lease) - this.time.nowMs);
+      this.breach(invariants.refreshedInTime(renewals));
       const leapt = this.time.leap(Math.min(left, ...renewals));
       this.passedMs.leapt += leapt * this.hosts.length;
       // Whoever was due meanwhile acts now, and what follows from that comes to its end.

@@ -114,6 +114,16 @@ export function removedOnlyWhenGone(
   );
 }
 
+/** What a refresh may come late. */
+const REFRESH_GRACE_MS = 60_000;
+
+/** E5: keep-alive at 1/3 of the TTL. `dueInMs` has, for each lease that is in use, the milliseconds until then. */
+export function refreshedInTime(dueInMs: readonly number[]): readonly string[] {
+  return dueInMs
+    .filter((ms) => ms < -REFRESH_GRACE_MS)
+    .map((ms) => `E5: a lease should have been refreshed ${Math.round(-ms / 1000)} s ago`);
+}
+
 /** I6: the daemon never exits 0 unless asked to stop; every exit carries a code and a reason. */
 export function neverEndsUnasked(
   host: string,

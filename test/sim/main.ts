@@ -22,7 +22,7 @@ export interface SimulationResult {
   readonly breaches: readonly { readonly seed: number; readonly what: string }[];
 }
 
-const FULL = { storms: 2, stormMinutes: 12, quietTtls: 28 };
+const FULL = { storms: 2, stormMinutes: 12, quietTtls: 84 };
 const MS_IN_HOUR = 3_600_000;
 const REPORT_EVERY_MS = 10_000;
 
