@@ -2,6 +2,7 @@
 import type { Config } from './model/config.js';
 import { isDecided } from './model/desired.js';
 import { linkAlias } from './model/mark.js';
+import { cidrsOf } from './model/network.js';
 import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
 import type { DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
 import { addressReconciler } from './reconcilers/address.js';
@@ -75,10 +76,9 @@ export function reconcilersOf(
 function scopeOf(inputs: Inputs): Scope {
   const state = inputs.state();
   const { instance, network } = inputs.config;
-  const declared = [network.declared?.ipv4, network.declared?.ipv6].flatMap((family) =>
-    family ? [family.cidr] : [],
-  );
-  return isDecided(state) ? state : { devices: [instance.name], networks: declared };
+  return isDecided(state)
+    ? state
+    : { devices: [instance.name], networks: network.declared ? cidrsOf(network.declared) : [] };
 }
 
 /** Which leases are this host's to change; none in a static list: that is the operator's, this host's own row in it too. */

@@ -177,6 +177,10 @@ export interface NetlinkAddress {
   readonly scope: 'global' | 'site' | 'link' | 'host' | 'nowhere';
   readonly deprecated: boolean;
   readonly permanent: boolean;
+  /** IPv6: of passing use, for privacy (RFC 8981). */
+  readonly temporary: boolean;
+  /** IPv6: not known yet to be this host's alone, or known not to be (RFC 4862, section 5.4). */
+  readonly tentative: boolean;
 }
 
 export interface NetlinkRoute {

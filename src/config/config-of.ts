@@ -6,10 +6,11 @@ import type {
   EtcdStoreSection,
   InterfaceSelector,
   NetworkSection,
+  StaticPeer,
   StaticStoreSection,
 } from '../model/config.js';
-import { declaredNetwork } from './rules.js';
-import { etcdSection, type FileValues, type tlsSection } from './schema.js';
+import { declaredFamilies } from './network-rules.js';
+import { etcdSection, type FileValues, type HostFields, type tlsSection } from './schema.js';
 
 export function configOf(values: FileValues): Config {
   const { host, dataplane, files, docker, monitoring, instance } = values;
@@ -17,8 +18,7 @@ export function configOf(values: FileValues): Config {
     network: networkOf(values),
     host: {
       interface: selectorOf(host.interface),
-      ...present('publicIp', host.publicIP),
-      ...present('subnet', host.subnet),
+      ...hostPart(host),
     },
     store: storeOf(values.store),
     dataplane,
@@ -31,8 +31,18 @@ export function configOf(values: FileValues): Config {
 
 function networkOf(values: FileValues): NetworkSection {
   const { publish, mtu, ipMasq, backend } = values.network;
-  const ipv4 = declaredNetwork(values);
-  return { ...(ipv4 === undefined ? {} : { declared: { ipv4, backend } }), publish, mtu, ipMasq };
+  const families = declaredFamilies(values);
+  const isDeclared = families.ipv4 !== undefined || families.ipv6 !== undefined;
+  return { ...(isDeclared && { declared: { ...families, backend } }), publish, mtu, ipMasq };
+}
+
+/** What the file says of one host, of this one or of a peer. */
+function hostPart(given: HostFields): StaticPeer {
+  const { publicIP, publicIPv6, subnet, subnetIPv6 } = given;
+  return {
+    publicIps: { ...present('ipv4', publicIP), ...present('ipv6', publicIPv6) },
+    subnets: { ...present('ipv4', subnet), ...present('ipv6', subnetIPv6) },
+  };
 }
 
 function selectorOf(given: FileValues['host']['interface']): InterfaceSelector {
@@ -46,8 +56,7 @@ function selectorOf(given: FileValues['host']['interface']): InterfaceSelector {
 
 function storeOf(given: FileValues['store']): EtcdStoreSection | StaticStoreSection {
   if (given.static !== undefined) {
-    const peers = given.static.peers.map(({ subnet, publicIP }) => ({ subnet, publicIp: publicIP }));
-    return { type: 'static', peers };
+    return { type: 'static', peers: given.static.peers.map(hostPart) };
   }
   const { endpoints, prefix, username, passwordFile, tls, leaseTTL } = given.etcd ?? etcdSection.parse({});
   return {

@@ -7,6 +7,8 @@ import {
   type Address,
   bitsOf,
   contains,
+  FAMILY_NAME,
+  type Family,
   familyOf,
   type Prefix,
   parseInterfaceAddress,
@@ -20,8 +22,6 @@ interface Refusal {
   readonly refused: string;
   readonly hint?: string;
 }
-
-const IPV4_ONLY = 'must be IPv4, the udp backend carries nothing else';
 
 /** Text that `parse` turns into a value or refuses. `want` is shown when there is no text at all. */
 export function parsed<T>(want: string, parse: (text: string) => { readonly value: T } | Refusal) {
@@ -54,16 +54,35 @@ export function list<Item extends z.core.$ZodType>(item: Item) {
   return z.array(item, { error: 'must be a list' });
 }
 
-export function ipv4Address() {
-  const want = 'must be an IPv4 address such as 10.8.65.66';
-  return parsed(want, (text) => ipv4(text, want));
+const EXAMPLES = {
+  ipv4: { address: '10.8.65.66', prefix: '4.0.0.0/16' },
+  ipv6: { address: '2001:db8::66', prefix: 'fd00:4::/48' },
+} as const satisfies Record<Family, object>;
+
+/** An address of either family. */
+export function address() {
+  const want = `must be an address such as ${EXAMPLES.ipv4.address} or ${EXAMPLES.ipv6.address}`;
+  return parsed(want, (text) => {
+    const value = tryParseAddress(text);
+    return value === undefined ? { refused: want } : { value };
+  });
+}
+
+/** `otherKey` is where an address of the other family belongs. */
+export function addressOf(family: Family, otherKey: string) {
+  const want = `must be an ${FAMILY_NAME[family]} address such as ${EXAMPLES[family].address}`;
+  return parsed(want, (text) => addressIn(family, text, want, otherKey));
+}
+
+export function hostAddressWant(family: Family): string {
+  return `must be a host's ${FAMILY_NAME[family]} address such as ${EXAMPLES[family].address}`;
 }
 
 /** An address that other hosts can send to. */
-export function hostAddress() {
-  const want = "must be a host's IPv4 address such as 10.8.65.66";
+export function hostAddress(family: Family, otherKey: string) {
+  const want = hostAddressWant(family);
   return parsed(want, (text) => {
-    const result = ipv4(text, want);
+    const result = addressIn(family, text, want, otherKey);
     if ('value' in result && NOT_A_HOST.some((prefix) => contains(prefix, result.value))) {
       return { refused: `${want}: no other host can send to this one` };
     }
@@ -71,27 +90,46 @@ export function hostAddress() {
   });
 }
 
-/** RFC 6890: this network, loopback, multicast, reserved. */
-const NOT_A_HOST = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '240.0.0.0/4'].map((text) =>
-  parsePrefix(text),
-);
+/** RFC 6890: this network, loopback, multicast, reserved; of IPv6 unspecified, loopback, link-local, multicast. */
+const NOT_A_HOST = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/127',
+  'fe80::/10',
+  'ff00::/8',
+].map((text) => parsePrefix(text));
 
-function ipv4(text: string, want: string): { readonly value: Address } | Refusal {
-  const address = tryParseAddress(text);
-  if (address === undefined) return { refused: want };
-  return familyOf(address) === 'ipv4' ? { value: address } : { refused: IPV4_ONLY };
+function addressIn(
+  family: Family,
+  text: string,
+  want: string,
+  otherKey: string,
+): { readonly value: Address } | Refusal {
+  const value = tryParseAddress(text);
+  if (value === undefined) return { refused: want };
+  return familyOf(value) === family ? { value } : elsewhere(value, want, otherKey);
 }
 
-export function ipv4Prefix() {
-  const want = 'must be an IPv4 prefix such as 4.0.0.0/16';
+function elsewhere(value: Address, want: string, otherKey: string): Refusal {
+  return { refused: want, hint: `${FAMILY_NAME[familyOf(value)]} stands at ${otherKey}` };
+}
+
+export function prefixWant(family: Family): string {
+  return `must be an ${FAMILY_NAME[family]} prefix such as ${EXAMPLES[family].prefix}`;
+}
+
+export function prefix(family: Family, otherKey: string) {
+  const want = prefixWant(family);
   return parsed<Prefix>(want, (text) => {
     const given = tryParseInterfaceAddress(text);
     if (given === undefined) return { refused: want };
-    if (familyOf(given.address) !== 'ipv4') return { refused: IPV4_ONLY };
-    const prefix = prefixOf(given.address, given.length);
-    if (bitsOf(prefix) === bitsOf(given.address)) return { value: prefix };
+    if (familyOf(given.address) !== family) return elsewhere(given.address, want, otherKey);
+    const value = prefixOf(given.address, given.length);
+    if (bitsOf(value) === bitsOf(given.address)) return { value };
     const refused = 'must be the address of a network, without host bits';
-    return { refused, hint: `did you mean ${prefix}?` };
+    return { refused, hint: `did you mean ${value}?` };
   });
 }
 

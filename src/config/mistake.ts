@@ -12,6 +12,11 @@ export interface Mistake {
   readonly hint?: string;
 }
 
+/** A mistake between fields. It is not said when one of those it `reads` is wrong by itself. */
+export interface RuleMistake extends Mistake {
+  readonly reads: readonly Path[];
+}
+
 /** The common form: what is written and what is allowed. */
 export function notAllowed(path: Path, value: unknown, allowed: string, hint?: string): Mistake {
   const more = hint === undefined ? {} : { hint };

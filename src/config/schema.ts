@@ -4,20 +4,23 @@ import { DEFAULT_INSTANCE, type InterfaceSelector } from '../model/config.js';
 import { backendSection } from './backend-section.js';
 import {
   absolutePath,
+  address,
+  addressOf,
   argument,
   choice,
   durationSeconds,
   endpoint,
   flag,
   hostAddress,
+  hostAddressWant,
   integer,
   inWords,
-  ipv4Address,
-  ipv4Prefix,
   isInterfaceName,
   keyPrefix,
   list,
   parsed,
+  prefix,
+  prefixWant,
   section,
 } from './fields.js';
 
@@ -25,23 +28,43 @@ import {
 const MTU = { least: 68, most: 65507 } as const;
 const MTU_WANT = `must be auto or ${MTU.least} to ${MTU.most}`;
 
-const network = section({
-  cidr: ipv4Prefix()
+const ipv6Network = section({
+  cidr: prefix('ipv6', 'network.cidr')
     .optional()
     .describe(
-      "The network that all hosts share; each host's subnet is cut out of it. Left out: read from the store, and followed when it changes.",
+      "The IPv6 network that all hosts share; each host's IPv6 subnet is cut out of it. Never left out.",
+    ),
+  subnetLength: integer(2, 126)
+    .optional()
+    .describe(
+      "Prefix length of each host's subnet. Default: 64, or the network's length + 2 when the network is longer than /62.",
+    ),
+  subnetMin: addressOf('ipv6', 'network.subnetMin')
+    .optional()
+    .describe('Address of the first subnet to give out. Default: the second subnet of the network.'),
+  subnetMax: addressOf('ipv6', 'network.subnetMax')
+    .optional()
+    .describe('Address of the last subnet to give out. Default: the last subnet of the network.'),
+});
+
+const network = section({
+  cidr: prefix('ipv4', 'network.ipv6.cidr')
+    .optional()
+    .describe(
+      "The IPv4 network that all hosts share; each host's subnet is cut out of it. Left out, with ipv6 there: a network of IPv6 alone. Both left out: read from the store, and followed when it changes.",
     ),
   subnetLength: integer(2, 30)
     .optional()
     .describe(
       "Prefix length of each host's subnet. Default: 24, or the network's length + 2 when the network is longer than /22.",
     ),
-  subnetMin: ipv4Address()
+  subnetMin: addressOf('ipv4', 'network.ipv6.subnetMin')
     .optional()
     .describe('Address of the first subnet to give out. Default: the second subnet of the network.'),
-  subnetMax: ipv4Address()
+  subnetMax: addressOf('ipv4', 'network.ipv6.subnetMax')
     .optional()
     .describe('Address of the last subnet to give out. Default: the last subnet of the network.'),
+  ipv6: ipv6Network.optional().describe('The IPv6 part of the network. Left out: there is none.'),
   mtu: z
     .union([z.literal('auto'), integer(MTU.least, MTU.most, MTU_WANT)], { error: MTU_WANT })
     .default('auto')
@@ -67,13 +90,13 @@ const namedInterface = (text: string) =>
   isInterfaceName(text) ? { value: text } : { refused: 'must be an interface name of 1 to 15 characters' };
 
 /** Whatever looks like an address must be one: `10.8.65.999` would pass for an interface name. */
-const INTERFACE_WANT = 'must be auto, an interface name such as eth0 or an IPv4 address of this host';
+const INTERFACE_WANT = 'must be auto, an interface name such as eth0 or an address of this host';
 const interfaceText = parsed<InterfaceSelector>(INTERFACE_WANT, (text) => {
   const refused = INTERFACE_WANT;
   if (text === 'auto') return { value: { by: 'default-route' } };
   if (/^[\d./]+$/.test(text) || text.includes(':')) {
-    const address = ipv4Address().safeParse(text);
-    return address.success ? { value: { by: 'address', address: address.data } } : { refused };
+    const given = address().safeParse(text);
+    return given.success ? { value: { by: 'address', address: given.data } } : { refused };
   }
   return isInterfaceName(text) ? { value: { by: 'name', name: text } } : { refused };
 });
@@ -86,11 +109,11 @@ const interfaceSection = section({
   name: parsed('must be an interface name such as eth0', namedInterface)
     .optional()
     .describe('The interface with this name.'),
-  address: ipv4Address().optional().describe('The interface that holds this address.'),
+  address: address().optional().describe('The interface that holds this address.'),
   regex: parsed(REGEX_WANT, regularExpression)
     .optional()
     .describe('The first interface whose name or address matches this regular expression.'),
-  canReach: ipv4Address().optional().describe('The interface that packets to this address leave by.'),
+  canReach: address().optional().describe('The interface that packets to this address leave by.'),
 });
 
 const host = section({
@@ -102,12 +125,18 @@ const host = section({
     .describe(
       'The interface that carries the packets to the other hosts. auto: that of the default route. A name, an address of this host, or a section with one of name, address, regex and canReach.',
     ),
-  publicIP: hostAddress()
+  publicIP: hostAddress('ipv4', 'host.publicIPv6')
     .optional()
     .describe("The address that the other hosts send to. Default: the interface's own."),
-  subnet: ipv4Prefix()
+  publicIPv6: hostAddress('ipv6', 'host.publicIP')
+    .optional()
+    .describe("The same in IPv6, for a network with IPv6. Default: the interface's own."),
+  subnet: prefix('ipv4', 'host.subnetIPv6')
     .optional()
     .describe("This host's subnet. Left out: the one it had before, else a free one."),
+  subnetIPv6: prefix('ipv6', 'host.subnet')
+    .optional()
+    .describe("This host's IPv6 subnet. Left out: the one it had before, else a free one."),
 });
 
 export const tlsSection = section({
@@ -140,13 +169,27 @@ export const etcdSection = section({
     .describe("How long this host's subnet stays its own after the last sign of life. flannel's is 24h."),
 });
 
+const staticPeer = section({
+  subnet: prefix('ipv4', 'subnetIPv6').optional().describe("That host's subnet."),
+  publicIP: hostAddress('ipv4', 'publicIPv6').optional().describe("That host's address."),
+  subnetIPv6: prefix('ipv6', 'subnet').optional().describe("That host's IPv6 subnet."),
+  publicIPv6: hostAddress('ipv6', 'publicIP').optional().describe("That host's IPv6 address."),
+}).superRefine(({ subnet, publicIP, subnetIPv6, publicIPv6 }, context) => {
+  const claim = (key: string, value: unknown, message: string) => {
+    if (value === undefined) context.addIssue({ code: 'custom', path: [key], message });
+  };
+  const hasIpv6 = subnetIPv6 !== undefined || publicIPv6 !== undefined;
+  if (hasIpv6) {
+    claim('subnetIPv6', subnetIPv6, prefixWant('ipv6'));
+    claim('publicIPv6', publicIPv6, hostAddressWant('ipv6'));
+  }
+  if (hasIpv6 && subnet === undefined && publicIP === undefined) return;
+  claim('subnet', subnet, prefixWant('ipv4'));
+  claim('publicIP', publicIP, hostAddressWant('ipv4'));
+});
+
 const staticStore = section({
-  peers: list(
-    section({
-      subnet: ipv4Prefix().describe("That host's subnet."),
-      publicIP: hostAddress().describe("That host's address."),
-    }).describe('One host of the network.'),
-  )
+  peers: list(staticPeer.describe('One host of the network.'))
     .default([])
     .describe('The other hosts. This host may stand among them, so that all share one list.'),
 });
@@ -157,7 +200,9 @@ const store = section({
     .describe("Hosts find each other in etcd, under the same keys as flannel's. The default."),
   static: staticStore
     .optional()
-    .describe('No server: the hosts are written here. Needs network.cidr and host.subnet.'),
+    .describe(
+      'No server: the hosts are written here. Needs network.cidr and host.subnet, or their counterparts in IPv6.',
+    ),
 });
 
 const dataplane = section({
@@ -215,7 +260,7 @@ const monitoring = section({
     .describe(
       'TCP port for /metrics, /livez and /readyz. Left out: they are answered on the status socket alone.',
     ),
-  address: ipv4Address()
+  address: address()
     .prefault('127.0.0.1')
     .describe('The address to listen on. Whoever reaches it can read them; nothing can be changed there.'),
 });
@@ -303,3 +348,6 @@ export const configSchema = section({
 
 /** The file's values: parsed one by one, not yet compared with each other. */
 export type FileValues = z.output<typeof configSchema>;
+
+/** What the file says of a host, of this one and of each peer. */
+export type HostFields = NonNullable<FileValues['store']['static']>['peers'][number];

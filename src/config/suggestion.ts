@@ -69,7 +69,12 @@ export function nearestKey(path: Path, key: string, content?: unknown): string |
 /** The one other place where `key` is known, for text that is indented wrongly. */
 export function otherPlaceOf(key: string): Path | undefined {
   const places = keyPaths(configSchema, []).filter((path) => isSameWord(key, String(path.at(-1))));
-  return places.length === 1 ? places[0] : undefined;
+  const exact = places.filter((path) => plain(key) === plain(String(path.at(-1))));
+  // `subnetLength` stands in the network, and once more in the part that is within it.
+  const [first, second] = (exact.length > 0 ? exact : places).sort(
+    (left, right) => left.length - right.length,
+  );
+  return second === undefined || second.length > (first?.length ?? 0) ? first : undefined;
 }
 
 function keyPaths(field: z.core.$ZodType, path: Path): readonly Path[] {

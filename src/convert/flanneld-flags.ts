@@ -36,12 +36,7 @@ export const FLAGS: readonly Flag[] = [
   { name: 'iface-regex', kind: 'list', default: '', becomes: 'host.interface.regex' },
   { name: 'iface-can-reach', kind: 'text', default: '', becomes: 'host.interface.canReach' },
   { name: 'public-ip', kind: 'text', default: '', becomes: 'host.publicIP' },
-  {
-    name: 'public-ipv6',
-    kind: 'text',
-    default: '',
-    without: 'not supported: the udp backend carries IPv4 alone',
-  },
+  { name: 'public-ipv6', kind: 'text', default: '', becomes: 'host.publicIPv6' },
   { name: 'subnet-file', kind: 'text', default: '/run/flannel/subnet.env', becomes: 'files.subnetEnv' },
   { name: 'ip-masq', kind: 'switch', default: 'false', becomes: 'network.ipMasq' },
   {

@@ -1,23 +1,35 @@
 /** flanneld's choice of the interface and of the public address → host. */
 import { fieldRefusal } from '../config/field-refusal.js';
-import { tryParseAddress } from '../model/address.js';
+import { FAMILY_NAME, type Family, tryParseAddress } from '../model/address.js';
 import { quoted } from '../wire/flannel-json.js';
 import type { Given } from './command-line.js';
 import type { Options } from './given-options.js';
-import { joined, line, lineOrLost, lost, type Part } from './part.js';
+import { idle, joined, line, lineOrLost, lost, type Part } from './part.js';
 
 const INTERFACE = ['host', 'interface'];
-const PUBLIC_IP = ['host', 'publicIP'];
+/** In flanneld's order: where both are given, the interface is looked for by the first. */
+const PUBLIC_ADDRESSES = [
+  { family: 'ipv4', flag: 'public-ip', path: ['host', 'publicIP'] },
+  { family: 'ipv6', flag: 'public-ipv6', path: ['host', 'publicIPv6'] },
+] as const satisfies readonly {
+  readonly family: Family;
+  readonly flag: string;
+  readonly path: readonly string[];
+}[];
 
-export function hostPart(options: Options): Part {
-  const publicIp = options.value('public-ip');
-  const isAddress = publicIp !== undefined && fieldRefusal(PUBLIC_IP, publicIp.value) === undefined;
-  return joined(
-    interfacePart(options, isAddress ? publicIp : undefined),
-    publicIp === undefined || publicIp.value === ''
-      ? joined()
-      : lineOrLost(PUBLIC_IP, publicIp.value, publicIp.origin, shown(publicIp)),
+/** `families` are those of the network where the file has one. */
+export function hostPart(options: Options, families: readonly Family[] | undefined): Part {
+  const given = PUBLIC_ADDRESSES.flatMap((place) => {
+    const option = options.value(place.flag);
+    return option === undefined || option.value === '' ? [] : [{ ...place, option }];
+  });
+  const first = given.find(({ path, option }) => fieldRefusal(path, option.value) === undefined);
+  const parts = given.map(({ family, path, option }) =>
+    families === undefined || families.includes(family)
+      ? lineOrLost(path, option.value, option.origin, shown(option))
+      : idle(shown(option), `the network has no ${FAMILY_NAME[family]}`),
   );
+  return joined(interfacePart(options, first?.option), ...parts);
 }
 
 /** flanneld tries all of these in order until one is there; the file names one. */

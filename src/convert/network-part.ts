@@ -1,10 +1,10 @@
 /** The network's JSON in etcd, `<prefix>/config` → network. */
 import { fieldRefusal } from '../config/field-refusal.js';
 import { placesIn } from '../config/outline.js';
-import { tryParseAddress } from '../model/address.js';
+import { FAMILIES, type Family, type Prefix, tryParseAddress, tryParsePrefix } from '../model/address.js';
 import { isWorthWriting } from '../model/backends/options.js';
-import { backendNamed } from '../model/backends/table.js';
-import type { NetworkConfig } from '../model/network.js';
+import { backendNamed, carriesIpv6, DEFAULT_BACKEND } from '../model/backends/table.js';
+import { type FamilyNetwork, familiesOf, type NetworkConfig } from '../model/network.js';
 import {
   booleanField,
   type Fields,
@@ -15,7 +15,7 @@ import {
   StoredValueError,
   stringField,
 } from '../wire/flannel-json.js';
-import { parseNetworkJson } from '../wire/flannel-network.js';
+import { FAMILY_FIELDS, parseNetworkJson } from '../wire/flannel-network.js';
 import type { NamedText } from './environment-file.js';
 import { jsonPlaces } from './json-places.js';
 import { InputError, idle, joined, line, lost, type Part } from './part.js';
@@ -65,7 +65,7 @@ function partOf(fields: Fields, text: string, placed: Placed): Part {
     backendLines(network, fields, placed),
     unknownFields(fields, KNOWN, [], placed),
     unknownFields(backendFields(fields) ?? [], ['Type', ...jsonNames(network)], ['Backend'], placed),
-    unusedFields(fields, placed),
+    unusedFields(network, fields, placed),
   );
 }
 
@@ -82,32 +82,56 @@ function backendObstacle(fields: Fields, placed: Placed): Part | undefined {
   );
 }
 
+/** flanneld leases IPv6 subnets with any backend; some never carry a packet of theirs. */
 function familyObstacle(fields: Fields, placed: Placed): Part | undefined {
-  if (booleanField(fields, 'EnableIPv6') !== true && booleanField(fields, 'EnableIPv4') !== false) {
-    return undefined;
-  }
-  const name = booleanField(fields, 'EnableIPv6') === true ? 'EnableIPv6' : 'EnableIPv4';
-  return lost(origin([name], placed), 'IPv6 is not supported: leave this network to flanneld');
+  if (booleanField(fields, 'EnableIPv6') !== true) return undefined;
+  const options = backendFields(fields);
+  const type = (options && stringField(options, 'Type', 'Backend.')?.toLowerCase()) ?? DEFAULT_BACKEND.type;
+  if (carriesIpv6(type)) return undefined;
+  return lost(
+    origin(['EnableIPv6'], placed),
+    `backend ${type} carries IPv4 alone, in flanneld too: turn IPv6 off, or change the backend on every host`,
+  );
 }
 
-function networkLines({ ipv4 }: NetworkConfig, fields: Fields, placed: Placed): Part {
-  if (ipv4 === undefined) return joined();
+const SECTIONS = { ipv4: NETWORK, ipv6: [...NETWORK, 'ipv6'] } as const satisfies Record<
+  Family,
+  readonly string[]
+>;
+
+function networkLines(network: NetworkConfig, fields: Fields, placed: Placed): Part {
+  return joined(...familiesOf(network).map((family) => familyLines(family, network[family], fields, placed)));
+}
+
+function familyLines(
+  family: Family,
+  network: FamilyNetwork | undefined,
+  fields: Fields,
+  placed: Placed,
+): Part {
+  if (network === undefined) return joined();
+  const [names, section] = [FAMILY_FIELDS[family], SECTIONS[family]];
   const written = (name: string) => {
     const value = field(fields, name);
     // Go reads null as absent, and flannel takes zero for absent.
     return value !== undefined && value !== null && value !== 0 && !isZeroAddress(value);
   };
   const from = (name: string) => (written(name) ? origin([name], placed) : "flannel's default");
-  const given = stringField(fields, 'Network');
-  const masked = given === ipv4.cidr ? '' : `, without the host bits of ${quoted(given ?? '')}`;
-  const edge = (key: 'subnetMin' | 'subnetMax', name: string) =>
-    written(name) ? line([...NETWORK, key], ipv4[key], from(name)) : joined();
+  const given = stringField(fields, names.cidr);
+  const masked = isSpelledSo(given, network.cidr) ? '' : `, without the host bits of ${quoted(given ?? '')}`;
+  const edge = (key: 'subnetMin' | 'subnetMax') =>
+    written(names[key]) ? line([...section, key], network[key], from(names[key])) : joined();
   return joined(
-    line([...NETWORK, 'cidr'], ipv4.cidr, `${from('Network')}${masked}`),
-    line([...NETWORK, 'subnetLength'], ipv4.subnetLength, from('SubnetLen')),
-    edge('subnetMin', 'SubnetMin'),
-    edge('subnetMax', 'SubnetMax'),
+    line([...section, 'cidr'], network.cidr, `${from(names.cidr)}${masked}`),
+    line([...section, 'subnetLength'], network.subnetLength, from(names.subnetLength)),
+    edge('subnetMin'),
+    edge('subnetMax'),
   );
+}
+
+/** `FD00:5:0::/48` is another spelling of `fd00:5::/48`, and no host bits are lost. */
+function isSpelledSo(given: string | undefined, cidr: Prefix): boolean {
+  return given !== undefined && tryParsePrefix(given) === cidr;
 }
 
 function isZeroAddress(value: unknown): boolean {
@@ -137,9 +161,13 @@ function jsonNames({ backend }: NetworkConfig): readonly string[] {
   return Object.values(backendNamed(backend.type)?.options ?? {}).map(({ json }) => json);
 }
 
-const IPV4_FIELDS = ['Network', 'SubnetLen', 'SubnetMin', 'SubnetMax'] as const;
-const IPV6_FIELDS = ['IPv6Network', 'IPv6SubnetLen', 'IPv6SubnetMin', 'IPv6SubnetMax'] as const;
-const KNOWN = ['EnableIPv4', 'EnableIPv6', ...IPV4_FIELDS, ...IPV6_FIELDS, 'EnableNFTables', 'Backend'];
+const SWITCHES = { ipv4: 'EnableIPv4', ipv6: 'EnableIPv6' } as const satisfies Record<Family, string>;
+const KNOWN = [
+  ...Object.values(SWITCHES),
+  ...FAMILIES.flatMap((family) => Object.values(FAMILY_FIELDS[family])),
+  'EnableNFTables',
+  'Backend',
+];
 
 function unknownFields(
   fields: Fields,
@@ -153,15 +181,20 @@ function unknownFields(
   return joined(...unknown.map(([name]) => lost(origin([...within, name], placed), why)));
 }
 
-/** Fields that are there and change nothing. */
-function unusedFields(fields: Fields, placed: Placed): Part {
+/** Fields that are there and have no line of their own. */
+function unusedFields(network: NetworkConfig, fields: Fields, placed: Placed): Part {
   const has = (name: string) => field(fields, name) !== undefined;
+  const usual = familiesOf(network).join() === 'ipv4';
   return joined(
-    ...['EnableIPv4', 'EnableIPv6']
+    ...Object.values(SWITCHES)
       .filter(has)
-      .map((name) => idle(origin([name], placed), "flannel's default")),
-    ...IPV6_FIELDS.filter(has).map((name) =>
-      idle(origin([name], placed), 'without effect while EnableIPv6 is false'),
+      .map((name) =>
+        idle(origin([name], placed), usual ? "flannel's default" : 'said by which networks the file has'),
+      ),
+    ...FAMILIES.filter((family) => network[family] === undefined).flatMap((family) =>
+      Object.values(FAMILY_FIELDS[family])
+        .filter(has)
+        .map((name) => idle(origin([name], placed), `without effect while ${SWITCHES[family]} is false`)),
     ),
     ...(has('EnableNFTables')
       ? [

@@ -10,7 +10,9 @@ const NO_NETWORK =
 
 export function yamlText({ lines, notes }: Part): string {
   const sections = knownKeys([]).flatMap((key) => sectionText([key], lines));
-  const hasNetwork = lines.some(({ path }) => path.join('.') === 'network.cidr');
+  const hasNetwork = lines.some(
+    ({ path: [section, ...rest] }) => section === 'network' && rest.at(-1) === 'cidr',
+  );
   const header = hasNetwork ? HEADER : `${HEADER}${NO_NETWORK}`;
   return [header, ...sections, ...remarks(notes)].join('\n');
 }

@@ -15,6 +15,12 @@ export class AddressError extends Error {
   override readonly name = 'AddressError';
 }
 
+/** In flannel's order: that of a lease's key and of subnet.env. */
+export const FAMILIES = ['ipv4', 'ipv6'] as const satisfies readonly Family[];
+
+/** For people. */
+export const FAMILY_NAME = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, string>;
+
 export const FAMILY_BITS = { ipv4: 32, ipv6: 128 } as const satisfies Record<Family, number>;
 
 export function familyOf(value: Address | Prefix): Family {

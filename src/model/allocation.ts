@@ -3,32 +3,32 @@
  * change after it agree; taking the subnet is a compare-and-put, and who loses it asks again.
  */
 import {
-  type Address,
   addressFromBits,
   bitsOf,
+  FAMILIES,
   FAMILY_BITS,
-  type Family,
+  FAMILY_NAME,
   familyOf,
   type Prefix,
   rangeOf,
 } from './address.js';
-import { type Lease, NO_ETCD_LEASE, type PublicIps, type Subnets } from './lease.js';
+import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps, type Subnets } from './lease.js';
 import { byAge, prefixesOf } from './lease-overlaps.js';
-import type { FamilyNetwork, NetworkConfig } from './network.js';
+import { type FamilyNetwork, familiesOf, type NetworkConfig } from './network.js';
 import { subnetAt, subnetMisfit } from './network-rules.js';
 import { publicIpMisfit } from './public-ip.js';
 
 export interface AllocationInput {
   readonly network: NetworkConfig;
-  /** flannel's identity of a host: its public IPv4 address, or the IPv6 one in a network without IPv4. */
+  /** One in each family of the network, and no other. */
   readonly publicIps: PublicIps;
   readonly leases: readonly Lease[];
   /** Every subnet that is not free, those of `leases` among them. */
   readonly taken: readonly Prefix[];
   /** The operator's choice for this host. */
-  readonly pinned?: Prefix;
+  readonly pinned?: Subnets;
   /** What this host held before; its containers may still use it. */
-  readonly previous?: Prefix;
+  readonly previous?: Subnets;
   /** How many other choices were lost to faster hosts; default 0. */
   readonly attempt?: number;
 }
@@ -37,7 +37,7 @@ export type SubnetPlan =
   | {
       readonly subnets: Subnets;
       /** In a dual-stack network the reason for the IPv4 part. */
-      readonly why: 'own lease' | 'reservation' | 'pinned' | 'previous subnet' | 'allocated';
+      readonly why: 'own lease' | 'reservation' | 'kept' | 'pinned' | 'previous subnet' | 'allocated';
       /** Leases of this host that it can no longer hold. Nobody wants them and they are ours, so the plan deletes them. */
       readonly misfits: readonly { readonly lease: Lease; readonly reason: string }[];
     }
@@ -46,22 +46,13 @@ export type SubnetPlan =
 /** flannel's rule: one of the first hundred free subnets, so that hosts that start together seldom collide. */
 const CANDIDATES = 100;
 
-const FAMILIES = ['ipv4', 'ipv6'] as const satisfies readonly Family[];
-
 export function plannedSubnets(input: AllocationInput): SubnetPlan {
-  const { network, publicIps, pinned } = input;
-  const identity = network.ipv4 === undefined ? publicIps.ipv6 : publicIps.ipv4;
-  if (identity === undefined)
-    return { error: `this host has no public ${network.ipv4 ? 'ipv4' : 'ipv6'} address` };
-  // Such a lease would be set aside by every reader, this host among them, and be taken anew for ever.
-  const unusable = publicIpMisfit(identity, network);
-  if (unusable !== undefined) return { error: `the public address ${identity} cannot be used: ${unusable}` };
-  if (pinned !== undefined && network[familyOf(pinned)] === undefined) {
-    return { error: `the pinned subnet ${pinned} is of a family that the network does not have` };
-  }
+  const { network, publicIps } = input;
+  const refusal = refusalOf(input);
+  if (refusal !== undefined) return { error: refusal };
 
   const own = input.leases
-    .filter(({ attributes }) => attributes.publicIps[familyOf(identity)] === identity)
+    .filter(({ attributes }) => isSameHost(attributes.publicIps, publicIps))
     .sort(byAge)
     .map((lease) => ({ lease, reason: leaseMisfit(lease.subnets, input) }));
   const fit = own.find(({ reason }) => reason === undefined);
@@ -73,7 +64,7 @@ export function plannedSubnets(input: AllocationInput): SubnetPlan {
 
   const choices = FAMILIES.flatMap((family) => {
     const part = network[family];
-    return part === undefined ? [] : [{ family, choice: newSubnet(part, identity, input, misfits) }];
+    return part === undefined ? [] : [{ family, choice: newSubnet(part, input, misfits) }];
   });
   const subnets: { -readonly [F in keyof Subnets]: Subnets[F] } = {};
   for (const { family, choice } of choices) {
@@ -85,63 +76,81 @@ export function plannedSubnets(input: AllocationInput): SubnetPlan {
   return { subnets, why: first.choice.why, misfits };
 }
 
+/** Why this host can hold nothing in this network. */
+function refusalOf({ network, publicIps, pinned }: AllocationInput): string | undefined {
+  for (const family of familiesOf(network)) {
+    const publicIp = publicIps[family];
+    if (publicIp === undefined) {
+      return `this host has no public ${FAMILY_NAME[family]} address, and the network has ${FAMILY_NAME[family]}`;
+    }
+    // Such a lease would be set aside by every reader, this host among them, and be taken anew for ever.
+    const unusable = publicIpMisfit(publicIp, network);
+    if (unusable !== undefined) return `the public address ${publicIp} cannot be used: ${unusable}`;
+  }
+  const homeless = prefixesOf(pinned).find((subnet) => network[familyOf(subnet)] === undefined);
+  return homeless && `the pinned subnet ${homeless} is of a family that the network does not have`;
+}
+
 /** Undefined when this host may go on with a lease on `subnets`; else why not. */
 function leaseMisfit(subnets: Subnets, { network, pinned }: AllocationInput): string | undefined {
   for (const family of FAMILIES) {
     const [part, subnet] = [network[family], subnets[family]];
     if (part === undefined && subnet === undefined) continue;
-    if (part === undefined) return `the network has no ${family}`;
-    if (subnet === undefined) return `has no ${family} subnet`;
+    if (part === undefined) return `the network has no ${FAMILY_NAME[family]}`;
+    if (subnet === undefined) return `has no ${FAMILY_NAME[family]} subnet`;
     const reason = subnetMisfit(part, subnet);
     if (reason !== undefined) return `${subnet}: ${reason}`;
-    if (pinned !== undefined && familyOf(pinned) === family && pinned !== subnet) {
-      return `holds ${subnet}, pinned is ${pinned}`;
-    }
+    const wanted = pinned?.[family];
+    if (wanted !== undefined && wanted !== subnet) return `holds ${subnet}, pinned is ${wanted}`;
   }
   return undefined;
 }
 
 type Choice =
-  | { readonly subnet: Prefix; readonly why: 'pinned' | 'previous subnet' | 'allocated' }
+  | { readonly subnet: Prefix; readonly why: 'kept' | 'pinned' | 'previous subnet' | 'allocated' }
   | { readonly error: string };
 
 function newSubnet(
   network: FamilyNetwork,
-  identity: Address,
   input: AllocationInput,
   misfits: readonly { readonly lease: Lease }[],
 ): Choice {
   const family = familyOf(network.cidr);
-  const { pinned, previous, attempt = 0 } = input;
+  const { publicIps, attempt = 0 } = input;
+  const [pinned, previous] = [input.pinned?.[family], input.previous?.[family]];
   const taken = takenIn(network, input.taken);
-  if (pinned !== undefined && familyOf(pinned) === family)
-    return pinnedSubnet(pinned, network, taken, input, misfits);
-  if (previous !== undefined && subnetMisfit(network, previous) === undefined) {
-    if (holderOf(previous, taken) === undefined) return { subnet: previous, why: 'previous subnet' };
+  // What this host gives up in the same breath is not in its way.
+  const givenUp = misfits.flatMap(({ lease }) => lease.subnets[family] ?? []);
+  const others = taken.filter(({ prefix }) => !givenUp.includes(prefix));
+  if (pinned !== undefined) return pinnedSubnet(pinned, network, others, input);
+  // A network that gains or loses the other family, or a pin in that one, moves no container in this one.
+  for (const subnet of givenUp) {
+    if (isFit(subnet, network, others)) return { subnet, why: 'kept' };
+  }
+  if (previous !== undefined && isFit(previous, network, others)) {
+    return { subnet: previous, why: 'previous subnet' };
   }
   const free = firstFree(network, taken);
-  const subnet = free[spread(identity, attempt) % free.length];
+  const subnet = free[spread(publicIps, attempt) % free.length];
   if (subnet !== undefined) return { subnet, why: 'allocated' };
   const { subnetLength, subnetMin, subnetMax } = network;
   return { error: `out of subnets: every /${subnetLength} from ${subnetMin} to ${subnetMax} is taken` };
 }
 
+function isFit(subnet: Prefix, network: FamilyNetwork, others: readonly Range[]): boolean {
+  return subnetMisfit(network, subnet) === undefined && holderOf(subnet, others) === undefined;
+}
+
 function pinnedSubnet(
   pinned: Prefix,
   network: FamilyNetwork,
-  taken: readonly Range[],
+  others: readonly Range[],
   { leases }: AllocationInput,
-  misfits: readonly { readonly lease: Lease }[],
 ): Choice {
   const reason = subnetMisfit(network, pinned);
   if (reason !== undefined)
     return { error: `the pinned subnet ${pinned} does not fit the network: ${reason}` };
-  // What this host gives up in the same breath is not in its way.
-  const givenUp = new Set(misfits.flatMap(({ lease }) => prefixesOf(lease.subnets)));
-  const inTheWay = holderOf(
-    pinned,
-    taken.filter(({ prefix }) => !givenUp.has(prefix)),
-  );
+  const inTheWay = holderOf(pinned, others);
   if (inTheWay === undefined) return { subnet: pinned, why: 'pinned' };
   const holder = leases.find(({ subnets }) => prefixesOf(subnets).includes(inTheWay));
   const { ipv4, ipv6 } = holder?.attributes.publicIps ?? {};
@@ -194,9 +203,9 @@ function firstFree(network: FamilyNetwork, taken: readonly Range[]): readonly Pr
 }
 
 /** FNV-1a, 32 bits (draft-eastlake-fnv): the same on every host and in every release. */
-function spread(identity: Address, attempt: number): number {
+function spread({ ipv4, ipv6 }: PublicIps, attempt: number): number {
   let hash = 0x811c9dc5;
-  for (const character of `${identity} ${attempt}`) {
+  for (const character of `${ipv4 ?? ipv6} ${attempt}`) {
     hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
   }
   return hash >>> 0;

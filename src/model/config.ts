@@ -1,5 +1,6 @@
 /** The YAML file as values: every default applied, every text parsed. Made by src/config from the file's text. */
-import type { Address, Prefix } from './address.js';
+import type { Address } from './address.js';
+import type { PublicIps, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
 
 export interface Config {
@@ -14,7 +15,7 @@ export interface Config {
 }
 
 export interface NetworkSection {
-  /** Absent when the file leaves `network.cidr` out: then the value in the store rules, live. */
+  /** Absent when the file names no network, of either family: then the value in the store rules, live. */
   readonly declared?: NetworkConfig;
   /** `create` writes the network to the store when absent; `always` also when this host's file changed. */
   readonly publish: 'create' | 'always';
@@ -34,10 +35,10 @@ export type InterfaceSelector =
 
 export interface HostSection {
   readonly interface: InterfaceSelector;
-  /** The address the other hosts send to; default: the interface's own. */
-  readonly publicIp?: Address;
-  /** Pins this host's subnet. */
-  readonly subnet?: Prefix;
+  /** The addresses the other hosts send to; default: the interface's own. */
+  readonly publicIps: PublicIps;
+  /** Pins this host's subnets. */
+  readonly subnets: Subnets;
 }
 
 export interface EtcdStoreSection {
@@ -55,7 +56,13 @@ export interface EtcdStoreSection {
 /** No server: the peers are written in the file. */
 export interface StaticStoreSection {
   readonly type: 'static';
-  readonly peers: readonly { readonly subnet: Prefix; readonly publicIp: Address }[];
+  readonly peers: readonly StaticPeer[];
+}
+
+/** Another host of a network without a server, or this one. */
+export interface StaticPeer {
+  readonly subnets: Subnets;
+  readonly publicIps: PublicIps;
 }
 
 export interface DataplaneSection {

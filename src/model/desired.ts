@@ -3,7 +3,7 @@
  * `diff`, `apply` and `run` all call this, so they cannot disagree.
  */
 
-import { overlaps, type Prefix } from './address.js';
+import { type Family, overlaps, type Prefix } from './address.js';
 import { plannedSubnets } from './allocation.js';
 import { BackendError, type BackendPlan } from './backends/backend.js';
 import { backendPlan } from './backends/table.js';
@@ -14,10 +14,10 @@ import { type DesiredDocker, desiredDocker, dockerSettings } from './docker/desi
 import { dockerOptionsFile, subnetEnv } from './env-files.js';
 import type { HostFacts } from './host.js';
 import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
-import type { Lease, PublicIps, Subnets } from './lease.js';
+import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
 import { prefixesOf } from './lease-overlaps.js';
-import type { NetworkConfig } from './network.js';
-import type { DesiredObjects, DockerSettingsState, FileState } from './objects.js';
+import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
+import type { DesiredObjects, DockerSettingsState, FileState, SysctlState } from './objects.js';
 import type { ResourceKey } from './plan.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
@@ -100,7 +100,7 @@ export function desiredState(
   }
   const { mtu, devices, objects } = backend;
   const declared = config.network.declared;
-  const networks = [network.ipv4, network.ipv6].flatMap((family) => (family ? [family.cidr] : []));
+  const networks = cidrsOf(network);
   const lease = { subnets, attributes: { publicIps, ...backend.lease } };
   const docker = desiredDocker(config, subnets, backend);
   // Where the device is somebody else's, the files that speak of it are, too.
@@ -131,9 +131,9 @@ export function desiredState(
         : [],
       link: objects.link ?? [],
       sysctl: [
-        ...FORWARDING_SYSCTLS.map((name) => ({
-          key: sysctlKey(name),
-          state: { name, value: '1' },
+        ...forwardingSysctls(network, host).map((state) => ({
+          key: sysctlKey(state.name),
+          state,
           requires,
         })),
         ...(objects.sysctl ?? []),
@@ -155,8 +155,23 @@ export function desiredState(
   };
 }
 
-/** flannel leaves this to Docker; without it nothing is routed between containers and the TUN. */
-const FORWARDING_SYSCTLS = ['net.ipv4.ip_forward'];
+/** flannel leaves this to Docker; without it nothing is routed between containers and the backend's device. */
+function forwardingSysctls(network: NetworkConfig, host: HostFacts): readonly SysctlState[] {
+  const { external, takesRouterAdvertisements } = host;
+  return [
+    ...familiesOf(network).map((family) => ({ name: FORWARDING_SYSCTL[family], value: '1' })),
+    // A host that forwards takes no advertisement of a router's, unless told to (ip-sysctl.rst, accept_ra): its default
+    // route and its address would be gone soon after.
+    ...(network.ipv6 && takesRouterAdvertisements
+      ? [{ name: `net.ipv6.conf.${external.name.replaceAll('.', '/')}.accept_ra`, value: '2' }]
+      : []),
+  ];
+}
+
+const FORWARDING_SYSCTL = {
+  ipv4: 'net.ipv4.ip_forward',
+  ipv6: 'net.ipv6.conf.all.forwarding',
+} as const satisfies Record<Family, string>;
 
 /** The file's network where it declares one, else the store's. */
 function effectiveNetwork({ network, store: section }: Config, store: StoreView): NetworkConfig | Undecided {
@@ -185,8 +200,8 @@ function ownSubnets(
   const common = {
     network,
     publicIps,
-    ...(section.subnet && { pinned: section.subnet }),
-    ...(host.previousSubnet && { previous: host.previousSubnet }),
+    pinned: section.subnets,
+    ...(host.previousSubnets && { previous: host.previousSubnets }),
   };
   // Who has a lease goes on with it, whatever the others hold: all of them are looked at only for a new one.
   const own = [...ownLeases(store, publicIps), ...setAside];
@@ -220,7 +235,7 @@ function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: Host
 
 /** Such a lease is ours, and would be a loop as a peer. */
 function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
-  return own.ipv4 !== undefined ? publicIps.ipv4 === own.ipv4 : publicIps.ipv6 === own.ipv6;
+  return isSameHost(publicIps, own);
 }
 
 function ownLeaseIn(store: StoreView, own: PublicIps): { readonly ownLease?: Lease } {

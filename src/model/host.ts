@@ -1,5 +1,6 @@
 /** What the host itself says: the external interface, the public addresses, the subnet it had before. */
 import { type Address, contains, lengthOf, type Prefix } from './address.js';
+import type { PublicIps, Subnets } from './lease.js';
 
 export interface ExternalInterface {
   readonly name: string;
@@ -19,11 +20,13 @@ export interface Reach {
 
 export interface HostFacts {
   readonly external: ExternalInterface;
-  readonly publicIps: { readonly ipv4?: Address; readonly ipv6?: Address };
+  readonly publicIps: PublicIps;
   /** What the external interface reaches without a gateway, and the narrower routes in there that lead elsewhere. */
   readonly reach: readonly Reach[];
-  /** FLANNEL_SUBNET of an earlier subnet.env, masked to its network. */
-  readonly previousSubnet?: Prefix;
+  /** FLANNEL_SUBNET and FLANNEL_IPV6_SUBNET of an earlier subnet.env, masked to their networks. */
+  readonly previousSubnets?: Subnets;
+  /** The kernel itself takes routes of this interface from IPv6 router advertisements (accept_ra). */
+  readonly takesRouterAdvertisements?: true;
 }
 
 /** Whether the kernel would send to `address` without a gateway: the narrowest route decides. */

@@ -12,6 +12,15 @@ export interface PublicIps {
   readonly ipv6?: Address;
 }
 
+/**
+ * flannel knows a host by its public IPv4 address. One without, in a network of IPv6 alone, is known by the other: so
+ * a host is still itself when its network gains a family or loses one.
+ */
+export function isSameHost(left: PublicIps, right: PublicIps): boolean {
+  if (left.ipv4 !== undefined && right.ipv4 !== undefined) return left.ipv4 === right.ipv4;
+  return left.ipv6 !== undefined && left.ipv6 === right.ipv6;
+}
+
 export type JsonValue =
   | null
   | boolean

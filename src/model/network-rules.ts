@@ -127,6 +127,9 @@ export function networkDifferences(inStore: NetworkConfig, inFile: NetworkConfig
   return differences;
 }
 
+/** Bytes (RFC 8200, section 5). The kernel takes IPv6 away from a device with less. */
+export const LEAST_IPV6_MTU = 1280;
+
 /** The subnet that starts at `address`. */
 export function subnetAt(network: FamilyNetwork, address: Address): Prefix {
   return `${address}/${network.subnetLength}` as Prefix;

@@ -1,5 +1,5 @@
 /** The network that all hosts share: what flannel keeps under `<prefix>/config`, with its defaults applied. */
-import type { Address, Prefix } from './address.js';
+import { type Address, FAMILIES, type Family, type Prefix } from './address.js';
 import type { OptionValue } from './backends/options.js';
 
 /** One address family's part of the network. `subnetMin` and `subnetMax` are network addresses of subnets, inclusive. */
@@ -20,8 +20,17 @@ export interface BackendConfig {
   readonly [option: string]: OptionValue | undefined;
 }
 
+/** At least one family is there. */
 export interface NetworkConfig {
   readonly ipv4?: FamilyNetwork;
   readonly ipv6?: FamilyNetwork;
   readonly backend: BackendConfig;
+}
+
+export function familiesOf(network: Pick<NetworkConfig, Family>): readonly Family[] {
+  return FAMILIES.filter((family) => network[family] !== undefined);
+}
+
+export function cidrsOf(network: Pick<NetworkConfig, Family>): readonly Prefix[] {
+  return FAMILIES.flatMap((family) => network[family]?.cidr ?? []);
 }

@@ -1,6 +1,6 @@
 /** The store's content: entries as they stand there, and what they say. Read by wire/flannel-store.ts. */
 import type { Prefix } from './address.js';
-import type { Lease, PublicIps, Subnets } from './lease.js';
+import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
 import type { PersistentMap } from './persistent-map.js';
 
@@ -48,12 +48,13 @@ export function readableLeases({ leases, quarantined }: StoreView): readonly Lea
   return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
 }
 
-/** This host's leases, those that cannot be peers among them. flannel knows a host by its IPv4 address, if it has one. */
-export function leasesHeldBy(view: StoreView, { ipv4, ipv6 }: PublicIps): readonly Lease[] {
-  const identity = ipv4 ?? ipv6;
-  if (identity === undefined) return [];
-  const candidates = view.holders === undefined ? readableLeases(view) : (view.holders.get(identity) ?? []);
-  return candidates.filter(({ attributes: { publicIps } }) =>
-    ipv4 === undefined ? publicIps.ipv6 === ipv6 : publicIps.ipv4 === ipv4,
-  );
+/** This host's leases, those that cannot be peers among them. */
+export function leasesHeldBy(view: StoreView, own: PublicIps): readonly Lease[] {
+  const { holders } = view;
+  const addresses = [own.ipv4, own.ipv6].filter((address) => address !== undefined);
+  const candidates =
+    holders === undefined
+      ? readableLeases(view)
+      : new Set(addresses.flatMap((address) => holders.get(address) ?? []));
+  return [...candidates].filter(({ attributes }) => isSameHost(attributes.publicIps, own));
 }

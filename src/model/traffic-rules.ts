@@ -2,15 +2,13 @@
  * Which traffic is masqueraded and which is let through: flannel's rules, as whole tables and chains of our
  * own. Decides only; src/sys/firewall writes them.
  */
-import { type Family, familyOf, type Prefix, parsePrefix } from './address.js';
+import { FAMILIES, type Family, familyOf, type Prefix, parsePrefix } from './address.js';
 import { DEFAULT_INSTANCE } from './config.js';
 import type { Desired } from './diff.js';
 import type { Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
 import type { ForwardState, MasqueradeState, NatRule } from './objects.js';
 import type { ResourceKey } from './plan.js';
-
-export const FAMILIES = ['ipv4', 'ipv6'] as const satisfies readonly Family[];
 
 const MULTICAST = {
   ipv4: parsePrefix('224.0.0.0/4'),

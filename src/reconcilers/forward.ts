@@ -1,7 +1,8 @@
 /** The exception from a DROP policy: our own chain in the filter table, and the jump to it from FORWARD. */
+import { FAMILIES } from '../model/address.js';
 import { diff, type Kind } from '../model/diff.js';
 import type { ForwardState } from '../model/objects.js';
-import { FAMILIES, forwardKey } from '../model/traffic-rules.js';
+import { forwardKey } from '../model/traffic-rules.js';
 import type { Firewall } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import { listDifferences } from './ordered-list.js';

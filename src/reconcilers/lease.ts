@@ -2,7 +2,7 @@
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
-import { type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
+import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import { leasesHeldBy, type StoreView } from '../model/store-view.js';
@@ -94,7 +94,7 @@ export function leaseReconciler(
         .map(({ subnets, attributes }) => ({
           key: leaseKey(subnets),
           state: { subnets, attributes },
-          ours: isSameHost(attributes.publicIps, publicIps()),
+          ours: isSameHost(attributes.publicIps, publicIps() ?? {}),
         }))
         .filter(({ key, ours }) => ours || wanted.has(key));
     },
@@ -120,9 +120,4 @@ function candidates(
  */
 function readable({ leases, quarantined }: StoreView): readonly Lease[] {
   return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
-}
-
-function isSameHost(holder: PublicIps, us: PublicIps | undefined): boolean {
-  if (us?.ipv4 !== undefined) return holder.ipv4 === us.ipv4;
-  return us?.ipv6 !== undefined && holder.ipv6 === us.ipv6;
 }

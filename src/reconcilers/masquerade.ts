@@ -1,7 +1,8 @@
 /** Masquerade rules: an nft table of our own for each family, kept and replaced as a whole. */
+import { FAMILIES } from '../model/address.js';
 import { diff, type Kind } from '../model/diff.js';
 import type { MasqueradeState, NatRule } from '../model/objects.js';
-import { FAMILIES, masqueradeKey } from '../model/traffic-rules.js';
+import { masqueradeKey } from '../model/traffic-rules.js';
 import type { Firewall } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import { listDifferences } from './ordered-list.js';

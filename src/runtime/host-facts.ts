@@ -1,17 +1,28 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
-import { type Address, contains, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
+import { type Address, contains, FAMILIES, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
 import type { Config } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
 import type { ExternalInterface, HostFacts, Reach } from '../model/host.js';
 import { MAIN_TABLE } from '../model/keys.js';
-import type { Files, Netlink, NetlinkRoute } from '../ports.js';
+import type { PublicIps } from '../model/lease.js';
+import { familiesOf } from '../model/network.js';
+import type { Files, Netlink, NetlinkRoute, Sysctls } from '../ports.js';
+
+/** What is asked. */
+export interface FactSources {
+  readonly netlink: Netlink;
+  readonly sysctls: Sysctls;
+  readonly files: Files;
+}
+
+/** Linux' number of routes from router advertisements (linux/rtnetlink.h, RTPROT_RA). */
+const RTPROT_RA = 9;
 
 /** Rejects with InterfaceError when no interface can be chosen, with ObserveError when the kernel did not answer in full. */
 export async function hostFacts(
   config: Config,
-  netlink: Netlink,
-  files: Files,
+  { netlink, sysctls, files }: FactSources,
   inUse?: ExternalInterface,
 ): Promise<HostFacts> {
   const selector = config.host.interface;
@@ -24,21 +35,42 @@ export async function hostFacts(
   const candidates: Candidates = {
     links,
     addresses,
-    defaultRoutes: routes.filter(
-      ({ destination, type }) =>
-        lengthOf(destination) === 0 && type === 'unicast' && familyOf(destination) === 'ipv4',
-    ),
+    defaultRoutes: routes
+      .filter(({ destination, type }) => lengthOf(destination) === 0 && type === 'unicast')
+      .map((route) => ({ ...route, family: familyOf(route.destination) })),
     reach: await reach(config, netlink),
   };
-  const external = externalInterface(selector, candidates, inUse);
-  const ipv4 = config.host.publicIp ?? external.ipv4;
-  const previousSubnet = previous === undefined ? undefined : parseSubnetEnv(previous.content).subnets.ipv4;
+  const { declared } = config.network;
+  const external = externalInterface(selector, declared && familiesOf(declared), candidates, inUse);
   return {
     external,
-    publicIps: { ...(ipv4 && { ipv4 }), ...(external.ipv6 && { ipv6: external.ipv6 }) },
+    publicIps: publicIpsOf(config, external),
     reach: reachOf(external.name, config.instance.routeProtocol, routes),
-    ...(previousSubnet && { previousSubnet }),
+    ...(previous && { previousSubnets: parseSubnetEnv(previous.content).subnets }),
+    ...((await takesRouterAdvertisements(external.name, routes, sysctls)) && {
+      takesRouterAdvertisements: true,
+    }),
   };
+}
+
+function publicIpsOf({ host }: Config, external: ExternalInterface): PublicIps {
+  return Object.fromEntries(
+    FAMILIES.flatMap((family) => {
+      const address = host.publicIps[family] ?? external[family];
+      return address === undefined ? [] : [[family, address]];
+    }),
+  );
+}
+
+/** Where another program takes them and makes the routes (systemd-networkd, NetworkManager), accept_ra is 0. */
+async function takesRouterAdvertisements(
+  link: string,
+  routes: readonly NetlinkRoute[],
+  sysctls: Sysctls,
+): Promise<boolean> {
+  if (!routes.some((route) => route.link === link && route.protocol === RTPROT_RA)) return false;
+  const accepts = await sysctls.read(`net.ipv6.conf.${link.replaceAll('.', '/')}.accept_ra`);
+  return accepts !== undefined && accepts !== '0';
 }
 
 /** Ours are left out: what leads to the containers is made of this, not part of it. */

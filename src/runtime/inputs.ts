@@ -5,8 +5,10 @@ import { DesiredMemory } from '../model/desired-memory.js';
 import { equalJson } from '../model/equal-json.js';
 import { InterfaceError } from '../model/external-interface.js';
 import type { HostFacts } from '../model/host.js';
+import { isSameHost } from '../model/lease.js';
+import { familiesOf } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
-import type { Clock, Files, Log, Netlink, Random } from '../ports.js';
+import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
 import { type BackOff, backOffMs } from './back-off.js';
 import { hostFacts } from './host-facts.js';
 import { Wake } from './wake.js';
@@ -15,6 +17,7 @@ export interface InputsDependencies {
   readonly config: Config;
   readonly storeView: () => StoreView | undefined;
   readonly netlink: Netlink;
+  readonly sysctls: Sysctls;
   readonly files: Files;
   readonly clock: Clock;
   readonly random: Random;
@@ -82,9 +85,8 @@ export class Inputs {
 
   /** Looks at the host once. Never rejects: what is wrong becomes part of the state. */
   async observeHost(): Promise<void> {
-    const { netlink, files } = this.#deps;
     const config = this.#config;
-    const answer = await hostFacts(config, netlink, files, this.#chosen?.external).catch(asError);
+    const answer = await hostFacts(config, this.#deps, this.#chosen?.external).catch(asError);
     // Asked before the file changed: whoever changed it has asked anew.
     if (!asksTheSame(config, this.#config)) return;
     const host = answer instanceof Error ? answer : this.#settled(answer);
@@ -102,12 +104,12 @@ export class Inputs {
   #settled(host: HostFacts): HostFacts | InterfaceError {
     const { clock } = this.#deps;
     const chosen = this.#chosen;
-    if (chosen !== undefined && !equalJson(chosen.publicIps, host.publicIps)) {
+    if (chosen !== undefined && !isSameIdentity(chosen, host, this.#config)) {
       this.#awaySinceMs ??= clock.boottimeMs();
       if (clock.boottimeMs() - this.#awaySinceMs < IDENTITY_GRACE_MS) {
         const { name, ipv4, ipv6 } = chosen.external;
         return new InterfaceError(
-          `Cannot use interface "${name}": its address ${ipv4 ?? ipv6} is gone; another is taken after ${IDENTITY_GRACE_MS / 1000} s`,
+          `Cannot use interface "${name}": its address ${[ipv4, ipv6].filter(Boolean).join(' or ')} is gone; another is taken after ${IDENTITY_GRACE_MS / 1000} s`,
         );
       }
     }
@@ -126,7 +128,11 @@ export class Inputs {
   /** Keeps looking at the host until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
     const { netlink, files, clock, random } = this.#deps;
-    netlink.watch(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route'], () => this.#wake.wake(), signal);
+    netlink.watch(
+      ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],
+      () => this.#wake.wake(),
+      signal,
+    );
     // The subnet it names is what this host asks for again when its lease is lost.
     files.watch([this.#config.files.subnetEnv], () => this.#wake.wake(), signal);
     while (!signal.aborted) {
@@ -142,9 +148,18 @@ export class Inputs {
   }
 }
 
+/** Where the file does not tell the families of the network, a change of an address that may be of no use is none. */
+function isSameIdentity(left: HostFacts, right: HostFacts, { network: { declared } }: Config): boolean {
+  return declared === undefined
+    ? isSameHost(left.publicIps, right.publicIps)
+    : equalJson(left.publicIps, right.publicIps);
+}
+
 /** Whether the host is asked the same with both. */
 function asksTheSame(left: Config, right: Config): boolean {
+  const families = ({ network: { declared } }: Config) => declared && familiesOf(declared);
   return (
+    equalJson(families(left), families(right)) &&
     equalJson(left.host, right.host) &&
     equalJson(left.store, right.store) &&
     left.files.subnetEnv === right.files.subnetEnv

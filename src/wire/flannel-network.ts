@@ -32,7 +32,7 @@ import {
 } from './flannel-json.js';
 
 /** The same four fields under two sets of names. */
-const NAMES = {
+export const FAMILY_FIELDS = {
   ipv4: { cidr: 'Network', subnetLength: 'SubnetLen', subnetMin: 'SubnetMin', subnetMax: 'SubnetMax' },
   ipv6: {
     cidr: 'IPv6Network',
@@ -56,7 +56,7 @@ export function networkJson({ ipv4, ipv6, backend }: NetworkConfig): string {
 
 function familyJson(family: Family, network: FamilyNetwork): object {
   const { cidr, subnetLength, subnetMin, subnetMax } = network;
-  const names = NAMES[family];
+  const names = FAMILY_FIELDS[family];
   const usual = familyNetwork({ cidr, subnetLength });
   const isUsual = (field: 'subnetMin' | 'subnetMax') =>
     'network' in usual && usual.network[field] === network[field];
@@ -90,7 +90,7 @@ export function parseNetworkJson(text: string): NetworkConfig {
 }
 
 function parseFamily(fields: Fields, family: Family): FamilyNetwork {
-  const names = NAMES[family];
+  const names = FAMILY_FIELDS[family];
   const result = familyNetwork({
     cidr: cidrField(fields, names.cidr, family),
     // Go reads an absent number as 0, and flannel takes 0 for absent.
@@ -123,7 +123,9 @@ function addressField(fields: Fields, name: string, family: Family): Address | u
   if (text === undefined) return undefined;
   const address = tryParseAddress(text);
   if (address === undefined || familyOf(address) !== family) {
-    throw new StoredValueError(`${name} is ${quoted(text)}, must be an address in ${NAMES[family].cidr}`);
+    throw new StoredValueError(
+      `${name} is ${quoted(text)}, must be an address in ${FAMILY_FIELDS[family].cidr}`,
+    );
   }
   // The zero address is how Go's decoder leaves an absent one.
   return address === '0.0.0.0' || address === '::' ? undefined : address;

@@ -164,7 +164,16 @@ export function linkContract(implementation: string, withKernel: WithKernel): vo
       const held = (await world.netlink.addresses()).filter(({ address }) => !address.includes(':'));
       const address = parseAddress('10.1.40.0');
       assert.deepEqual(held, [
-        { link: 'flannel0', address, length: 32, scope: 'global', deprecated: false, permanent: true },
+        {
+          link: 'flannel0',
+          address,
+          length: 32,
+          scope: 'global',
+          deprecated: false,
+          permanent: true,
+          temporary: false,
+          tentative: false,
+        },
       ]);
       assert.deepEqual(await routeLines(world, ({ destination }) => !destination.includes(':')), [
         'route local 10.1.40.0/32 dev flannel0 table local proto kernel scope host src 10.1.40.0',

@@ -74,6 +74,7 @@ export class DaemonWorld {
       config,
       storeView: () => this.follower.view(),
       netlink: kernel.netlink,
+      sysctls: kernel.sysctls,
       files,
       forwards: true,
     });

@@ -144,7 +144,16 @@ export class FakeLinks {
       const what = family === 'ipv4' ? 'ipv4: Address' : 'ipv6: address';
       throw new Refusal('EEXIST', `${what} already assigned`);
     }
-    const added = { link, address, length, scope, deprecated: false, permanent: true };
+    const added = {
+      link,
+      address,
+      length,
+      scope,
+      deprecated: false,
+      permanent: true,
+      temporary: false,
+      tentative: false,
+    };
     this.#addresses = [...this.#addresses, added];
     return added;
   }

@@ -48,6 +48,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'iface-regex': '^eth',
   'iface-can-reach': '10.0.0.1',
   'public-ip': '10.0.0.1',
+  'public-ipv6': '2001:db8::1',
 };
 
 for (const flag of FLAGS) {

@@ -38,7 +38,7 @@ test('the commented lines of flannelette.yaml are the defaults, and valid togeth
   const defaults = uncommented.replace(/^ +(publicIP|subnet|username|passwordFile|tls|\w+File):.*\n/gm, '');
   assert.deepEqual(valid(defaults, 'defaults'), valid(written, 'flannelette.yaml'));
   const everything = valid(uncommented.replace('http://', 'https://'), 'everything');
-  assert.equal(everything.host.subnet, '4.0.100.0/24');
+  assert.equal(everything.host.subnets.ipv4, '4.0.100.0/24');
   assert.ok(everything.store.type === 'etcd' && everything.store.tls?.keyFile !== undefined);
 });
 
@@ -51,8 +51,8 @@ test('the hosts without a server agree', () => {
   assert.deepEqual(a.store, b.store);
   for (const { host, store } of [a, b]) {
     assert.ok(store.type === 'static');
-    const own = store.peers.find(({ subnet }) => subnet === host.subnet);
-    assert.equal(own?.publicIp, host.publicIp);
+    const own = store.peers.find(({ subnets }) => subnets.ipv4 === host.subnets.ipv4);
+    assert.deepEqual(own?.publicIps, host.publicIps);
   }
 });
 

@@ -12,7 +12,7 @@ const NETWORK = { cidr: parsePrefix('4.0.0.0/16'), subnetLength: 24 };
 
 const DEFAULTS: Config = {
   network: { publish: 'create', mtu: 'auto', ipMasq: false },
-  host: { interface: { by: 'default-route' } },
+  host: { interface: { by: 'default-route' }, publicIps: {}, subnets: {} },
   store: {
     type: 'etcd',
     endpoints: ['http://127.0.0.1:2379'],
@@ -99,7 +99,11 @@ instance:
       mtu: 1400,
       ipMasq: true,
     },
-    host: { interface: { by: 'name', name: 'eth1' }, publicIp: '10.8.65.66', subnet: '4.0.8.128/25' },
+    host: {
+      interface: { by: 'name', name: 'eth1' },
+      publicIps: { ipv4: '10.8.65.66' },
+      subnets: { ipv4: '4.0.8.128/25' },
+    },
     store: {
       type: 'etcd',
       endpoints: ['https://10.8.64.10:2379', 'https://[fd00::10]:2379'],
@@ -133,7 +137,9 @@ network: { cidr: 4.0.0.0/16 }
 host: { subnet: 4.0.100.0/24 }
 store: { static: { peers: [{ subnet: 4.0.32.0/24, publicIP: 10.8.65.53 }] } }
 `;
-  const peers = [{ subnet: parsePrefix('4.0.32.0/24'), publicIp: parseAddress('10.8.65.53') }];
+  const peers = [
+    { subnets: { ipv4: parsePrefix('4.0.32.0/24') }, publicIps: { ipv4: parseAddress('10.8.65.53') } },
+  ];
   assert.deepEqual(configOf(text).store, { type: 'static', peers });
   assert.deepEqual(configOf(text.replace(/peers: .*\]/, '')).store, { type: 'static', peers: [] });
 });

@@ -49,6 +49,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'iface-regex': fc.constantFrom('^eth', '10\\.8\\.', '(', '(?i)ETH', '[[:alpha:]]', "it's", '#'),
   'iface-can-reach': fc.constantFrom('10.8.64.10', 'etcd01', '::1'),
   'public-ip': fc.constantFrom('10.8.65.66', '127.0.0.1', 'host', 'fd00::1', ''),
+  'public-ipv6': fc.constantFrom('2001:db8::7', 'fe80::1', '10.8.65.66', '::', ''),
   'subnet-file': fc.constantFrom('/run/flannel/subnet.env', '/run/flannel/docker', 'subnet.env', '/run/', ''),
 };
 const anyText = fc.oneof(
@@ -179,6 +180,11 @@ for (const { argv, want } of [
   { argv: ['-public-ip=10.8.65.66'], want: { by: 'address', address: '10.8.65.66' } },
   { argv: ['-public-ip=10.8.65.66', '-iface=eth0'], want: { by: 'name', name: 'eth0' } },
   { argv: ['-public-ip='], want: { by: 'default-route' } },
+  { argv: ['-public-ipv6=2001:db8::7'], want: { by: 'address', address: '2001:db8::7' } },
+  {
+    argv: ['-public-ipv6=2001:db8::7', '-public-ip=10.8.65.66'],
+    want: { by: 'address', address: '10.8.65.66' },
+  },
   { argv: [], want: { by: 'default-route' } },
 ] as const) {
   test(`chooses the interface that flanneld ${argv.join(' ')} chooses`, () => {

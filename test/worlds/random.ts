@@ -154,7 +154,6 @@ function wantedState(
 ): DesiredState | undefined {
   const address = parseAddress(OWN_ADDRESS);
   const there = files.find(({ path }) => path === config.files.subnetEnv)?.content ?? '';
-  const previousSubnet = parseSubnetEnv(there).subnets.ipv4;
   const stored = store.map(({ key, value, leased = false }, index): StoreEntry => {
     const revision = BigInt(index + 1);
     return { key, value, createRevision: revision, modRevision: revision, lease: leased ? '1' : '0' };
@@ -164,9 +163,9 @@ function wantedState(
     store: storeView(stored),
     host: {
       external: { name: 'eth0', mtu: 1500, ipv4: address, chosenBy: 'default route' },
-      publicIps: { ipv4: config.host.publicIp ?? address },
+      publicIps: { ipv4: address, ...config.host.publicIps },
       reach: [],
-      ...(previousSubnet && { previousSubnet }),
+      previousSubnets: parseSubnetEnv(there).subnets,
     },
     forwards: false,
   });
@@ -181,7 +180,7 @@ function marksOf(config: Config, store: readonly EntryThere[]): Marks {
     name: instance.name,
     routeProtocol: instance.routeProtocol,
     network: network.declared?.ipv4?.cidr ?? (JSON.parse(stored) as { Network?: string }).Network,
-    publicIp: host.publicIp ?? OWN_ADDRESS,
+    publicIp: host.publicIps.ipv4 ?? OWN_ADDRESS,
     files: [
       files.subnetEnv,
       // With Docker left alone it may be anybody's.

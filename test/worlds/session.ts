@@ -15,6 +15,7 @@ export function openSession(config: Config, ports: HostPorts, store: Store, cloc
     config,
     storeView: () => access.view(),
     netlink: ports.netlink,
+    sysctls: ports.sysctls,
     files: ports.files,
     clock,
     random: { next: () => 0.5 },

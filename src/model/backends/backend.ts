@@ -90,6 +90,8 @@ export interface IgnoredLease {
 export interface Backend<O extends Options = Options> {
   /** flannel's name of it, in lower case. */
   readonly type: string;
+  /** A network with IPv6 cannot have it. */
+  readonly ipv4Only?: true;
   readonly options: O;
   /** Throws BackendError when this host or network cannot run the backend. */
   plan(input: BackendInput<ValuesOf<O>>): BackendPlan;

@@ -16,6 +16,10 @@ export function backendNamed(type: string): Backend | undefined {
   return BACKENDS.find((backend) => backend.type === type);
 }
 
+export function carriesIpv6(type: string): boolean {
+  return backendNamed(type)?.ipv4Only !== true;
+}
+
 /** Throws BackendError when this host or network cannot run the backend. */
 export function backendPlan(
   input: Omit<BackendInput, 'options'> & { readonly network: NetworkConfig },
@@ -23,6 +27,11 @@ export function backendPlan(
   const { type, ...options } = input.network.backend;
   const backend = backendNamed(type);
   if (backend === undefined) throw new BackendError(`Cannot run backend ${type}: it is not known`);
+  if (backend.ipv4Only && input.network.ipv6 !== undefined) {
+    throw new BackendError(
+      `Cannot run backend ${type}: it carries IPv4 only, and the network has IPv6; change network.backend.type, or take the network's IPv6 part away`,
+    );
+  }
   // Read with the backend's own list of options: see `options` in Backend.
   return backend.plan({ ...input, options: options as never });
 }

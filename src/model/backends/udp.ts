@@ -35,7 +35,8 @@ const OPTIONS = {
   },
 } as const satisfies Options;
 
-export const udp: Backend<typeof OPTIONS> = { type: 'udp', options: OPTIONS, plan };
+/** The packet loop reads IPv4 headers, and flanneld's udp sends nothing else. */
+export const udp: Backend<typeof OPTIONS> = { type: 'udp', ipv4Only: true, options: OPTIONS, plan };
 
 function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
   const { options, host, instance, dataplane, requires } = input;

@@ -7,7 +7,7 @@ import * as rt from 'netlink/dist/rt/structs.js';
 import { type BaseObject, getObject, getString, getU8, getU32, putEnum } from 'netlink/dist/structs.js';
 import { type Address, addressFromBits, type Family, prefixOf } from '../../model/address.js';
 import type { NetlinkAddress, NetlinkLink, NetlinkRoute } from '../../ports.js';
-import { addressFromBytes, familyOfNumber, macFromBytes } from './address-bytes.js';
+import { addressFromBytes, FAMILY_NUMBER, familyOfNumber, macFromBytes } from './address-bytes.js';
 import { parseVxlanData, type VxlanData } from './vxlan-messages.js';
 
 /** Like `T`, with the link by number: the answers know no names. */
@@ -29,6 +29,9 @@ export function parseAddress(body: Buffer): Numbered<NetlinkAddress> | undefined
     scope: scopeOf(header.scope ?? 0),
     deprecated: flags.deprecated ?? false,
     permanent: flags.permanent ?? false,
+    // One bit with two names: of IPv4 it tells the second address of a network.
+    temporary: header.family === FAMILY_NUMBER.ipv6 && (flags.secondary ?? false),
+    tentative: (flags.tentative ?? false) || (flags.dadfailed ?? false),
   };
 }
 

@@ -132,18 +132,29 @@ function setLink({ mtu, up, alias, mac }: SetLink, index: number): Message {
   );
 }
 
-function changeAddress(type: MessageType, flags: number, request: ChangeAddress, index: number): Message {
+function changeAddress(
+  type: MessageType,
+  messageFlags: number,
+  request: ChangeAddress,
+  index: number,
+): Message {
   const { address, length } = request;
   const bytes = addressBytes(address);
   const out = new AttrStream();
   const family = FAMILY_NUMBER[familyOf(address)];
   // For IPv4, IFA_ADDRESS is the peer's address and equals our own where there is no peer (linux/if_addr.h). No
   // broadcast address and no label of its own: `inet 10.1.40.0/32 scope global flannel0`, as flannel writes it.
+  // Whose it is the lease has settled: nobody on our devices could object, and asking takes a second.
+  const flags = familyOf(address) === 'ipv6' ? { nodad: true as const } : {};
   formatAddressMessage(
-    { kind: 'address', data: { family, prefixlen: length, index }, attrs: { local: bytes, address: bytes } },
+    {
+      kind: 'address',
+      data: { family, prefixlen: length, index, flags },
+      attrs: { local: bytes, address: bytes },
+    },
     out,
   );
-  return { type, flags, body: out.bufs };
+  return { type, flags: messageFlags, body: out.bufs };
 }
 
 function writeRoute(route: NetlinkRouteSpec, link: number, flags: number): Message {

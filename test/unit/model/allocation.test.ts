@@ -56,8 +56,8 @@ function refused(leases: readonly Lease[], more?: Partial<AllocationInput>): str
 }
 
 const ours = lease('10.5.34.0/24', US);
-const previous = '10.5.77.0/24' as Prefix;
-const pinned = '10.5.9.0/24' as Prefix;
+const previous = { ipv4: '10.5.77.0/24' as Prefix };
+const pinned = { ipv4: '10.5.9.0/24' as Prefix };
 
 test('keeps the lease that carries our public address, whatever the previous subnet', () => {
   assert.deepEqual(planned([lease('10.5.1.0/24', '192.0.2.9'), ours], { previous }), {
@@ -85,37 +85,43 @@ test('gives up a lease of ours that does not fit, and says why', () => {
 });
 
 test('takes the pinned subnet, and gives up another one for it', () => {
-  assert.deepEqual(planned([], { pinned }), { subnets: { ipv4: pinned }, why: 'pinned', misfits: [] });
+  assert.deepEqual(planned([], { pinned }), { subnets: pinned, why: 'pinned', misfits: [] });
   const moved = planned([ours], { pinned, previous });
-  assert.deepEqual([moved.subnets.ipv4, moved.why], [pinned, 'pinned']);
+  assert.deepEqual([moved.subnets.ipv4, moved.why], [pinned.ipv4, 'pinned']);
   assert.equal(moved.misfits[0]?.reason, 'holds 10.5.34.0/24, pinned is 10.5.9.0/24');
-  assert.equal(planned([lease(pinned, US)], { pinned }).why, 'own lease');
+  assert.equal(planned([lease(pinned.ipv4, US)], { pinned }).why, 'own lease');
 });
 
 test('takes a pinned subnet inside one of ours that it gives up', () => {
   const narrower = network('10.5.0.0/16', 25);
   const old = lease('10.5.9.0/24', US);
-  const result = planned([old], { network: narrower, pinned: '10.5.9.0/25' as Prefix });
+  const result = planned([old], { network: narrower, pinned: { ipv4: '10.5.9.0/25' as Prefix } });
   assert.equal(result.subnets.ipv4, '10.5.9.0/25');
   assert.equal(result.misfits[0]?.lease, old);
 });
 
 test('refuses a pinned subnet that is held, misplaced or of the wrong family', () => {
-  assert.match(refused([lease(pinned, '192.0.2.9')], { pinned }), /192.0.2.9 holds 10.5.9.0\/24$/);
+  assert.match(refused([lease(pinned.ipv4, '192.0.2.9')], { pinned }), /192.0.2.9 holds 10.5.9.0\/24$/);
   assert.match(
     refused([], { pinned, taken: ['10.5.9.0/25' as Prefix] }),
     /an unreadable lease holds 10.5.9.0\/25$/,
   );
-  assert.match(refused([], { pinned: '10.6.9.0/24' as Prefix }), /does not fit the network: outside/);
-  assert.match(refused([], { pinned: 'fd00::/64' as Prefix }), /family that the network does not have/);
+  assert.match(
+    refused([], { pinned: { ipv4: '10.6.9.0/24' as Prefix } }),
+    /does not fit the network: outside/,
+  );
+  assert.match(
+    refused([], { pinned: { ipv6: 'fd00::/64' as Prefix } }),
+    /family that the network does not have/,
+  );
 });
 
 test('takes the previous subnet if it fits and nobody holds any of it', () => {
   assert.equal(planned([], { previous }).why, 'previous subnet');
-  assert.equal(planned([], { previous }).subnets.ipv4, previous);
-  assert.equal(planned([], { previous: '10.6.77.0/24' as Prefix }).why, 'allocated');
-  assert.equal(planned([], { previous: '10.5.77.0/25' as Prefix }).why, 'allocated');
-  assert.equal(planned([lease(previous, '192.0.2.9')], { previous }).why, 'allocated');
+  assert.equal(planned([], { previous }).subnets.ipv4, previous.ipv4);
+  assert.equal(planned([], { previous: { ipv4: '10.6.77.0/24' as Prefix } }).why, 'allocated');
+  assert.equal(planned([], { previous: { ipv4: '10.5.77.0/25' as Prefix } }).why, 'allocated');
+  assert.equal(planned([lease(previous.ipv4, '192.0.2.9')], { previous }).why, 'allocated');
   assert.equal(planned([], { previous, taken: ['10.5.77.128/25' as Prefix] }).why, 'allocated');
 });
 
@@ -137,7 +143,7 @@ test('refuses a public address that the other hosts could not use', () => {
   for (const [address, want] of [
     ['127.0.0.1', /loopback/],
     ['10.5.3.1', /inside the network/],
-    [undefined, /no public ipv4 address/],
+    [undefined, /no public IPv4 address/],
   ] as const) {
     assert.match(refused([], { publicIps: address === undefined ? {} : { ipv4: address as Address } }), want);
   }
@@ -164,7 +170,7 @@ test('tells hosts of a network without IPv4 apart by their IPv6 address', () => 
   const dual: NetworkConfig = { ...NETWORK, ipv6: result.network };
   const both = planned([ours], { network: dual, publicIps: { ipv4: US, ...publicIps } });
   assert.deepEqual(Object.keys(both.subnets), ['ipv4', 'ipv6']);
-  assert.equal(both.misfits[0]?.reason, 'has no ipv6 subnet');
+  assert.equal(both.misfits[0]?.reason, 'has no IPv6 subnet');
 });
 
 const SUBNET_OF_NETWORK = fc
@@ -182,7 +188,7 @@ const LEASES = fc.array(
 test('an allocation fits the network and overlaps nothing', () => {
   fc.assert(
     fc.property(LEASES, fc.option(SUBNET_OF_NETWORK, { nil: undefined }), (leases, previous) => {
-      const result = plan(leases, previous === undefined ? {} : { previous });
+      const result = plan(leases, previous === undefined ? {} : { previous: { ipv4: previous } });
       if ('error' in result) {
         // Then there is none: every subnet from first to last is overlapped.
         for (let third = 1; third <= 255; third++) {

@@ -241,7 +241,7 @@ test('a host without a lease gets the one that is planned for it', () => {
 });
 
 test('the subnet of an earlier subnet.env is taken again', () => {
-  const host = { ...HOST, previousSubnet: parsePrefix('4.0.9.0/24') };
+  const host = { ...HOST, previousSubnets: { ipv4: parsePrefix('4.0.9.0/24') } };
   const state = decided({ store: view([OTHER]), host });
   assert.deepEqual(state.subnets, { ipv4: '4.0.9.0/24' });
   assert.equal(state.subnetReason, 'previous subnet');

@@ -9,9 +9,9 @@ import { hostFacts } from '../../../src/runtime/host-facts.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
 
-function config(host: string, endpoint: string): Config {
+function config(host: string, endpoint: string, network: string): Config {
   const text = `
-network: { cidr: 4.0.0.0/16, subnetLength: 24 }
+network: ${network}
 host: ${host}
 store: { etcd: { endpoints: ["${endpoint}"] } }
 `;
@@ -37,8 +37,9 @@ function facts({
   kernel = twoInterfaces(),
   files = new FakeFiles(),
   store = 'http://198.51.100.1:2379',
+  network = '{ cidr: 4.0.0.0/16, subnetLength: 24 }',
 } = {}) {
-  return hostFacts(config(host, store), kernel.netlink, files);
+  return hostFacts(config(host, store, network), { ...kernel, files });
 }
 
 test('the interface of the default route is chosen, with its address and MTU', async () => {
@@ -96,9 +97,13 @@ test('a default route of another table or type does not count', async () => {
 
 test("the subnet before is read from an earlier subnet.env, ours or flannel's", async () => {
   const files = new FakeFiles({
-    '/run/flannel/subnet.env': 'FLANNEL_NETWORK=4.0.0.0/16\nFLANNEL_SUBNET=4.0.100.1/24\n',
+    '/run/flannel/subnet.env':
+      'FLANNEL_NETWORK=4.0.0.0/16\nFLANNEL_SUBNET=4.0.100.1/24\nFLANNEL_IPV6_SUBNET=fd00:4:0:7::1/64\n',
   });
-  assert.equal((await facts({ files })).previousSubnet, '4.0.100.0/24');
+  assert.deepEqual((await facts({ files })).previousSubnets, {
+    ipv4: '4.0.100.0/24',
+    ipv6: 'fd00:4:0:7::/64',
+  });
 });
 
 for (const [name, content] of [
@@ -107,7 +112,7 @@ for (const [name, content] of [
 ] as const) {
   test(`${name} subnet.env tells of no subnet`, async () => {
     const files = new FakeFiles({ '/run/flannel/subnet.env': content });
-    assert.equal('previousSubnet' in (await facts({ files })), false);
+    assert.deepEqual((await facts({ files })).previousSubnets, {});
   });
 }
 

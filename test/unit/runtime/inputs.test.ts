@@ -43,6 +43,7 @@ class InputsWorld {
       config: config(),
       storeView: () => this.view,
       netlink: kernel.netlink,
+      sysctls: kernel.sysctls,
       files,
       clock,
       random: { next: () => 0.5 },

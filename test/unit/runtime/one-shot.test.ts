@@ -254,6 +254,7 @@ test('a subnet that another host takes at the last moment is given up, and anoth
     config: reading.config,
     storeView: () => access.view(),
     netlink: kernel.netlink,
+    sysctls: kernel.sysctls,
     files,
     clock,
     random: { next: () => 0.5 },

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Address, Prefix } from '../../../src/model/address.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import { createStaticStore } from '../../../src/sys/static-store.js';
 import { storeView } from '../../../src/wire/flannel-store.js';
 import { storeContract } from '../../contract/store-contract.js';
 
 const NEVER = new AbortController().signal;
 const PEERS = [
-  { subnet: '10.6.1.0/24' as Prefix, publicIp: '192.0.2.1' as Address },
-  { subnet: '10.6.2.0/24' as Prefix, publicIp: '192.0.2.2' as Address },
-  { subnet: 'fd00:6::/64' as Prefix, publicIp: '2001:db8::2' as Address },
+  { subnets: { ipv4: parsePrefix('10.6.1.0/24') }, publicIps: { ipv4: parseAddress('192.0.2.1') } },
+  {
+    subnets: { ipv4: parsePrefix('10.6.2.0/24'), ipv6: parsePrefix('fd00:6:0:2::/64') },
+    publicIps: { ipv4: parseAddress('192.0.2.2'), ipv6: parseAddress('2001:db8::2') },
+  },
+  { subnets: { ipv6: parsePrefix('fd00:6::/64') }, publicIps: { ipv6: parseAddress('2001:db8::3') } },
 ];
 
 storeContract('static', async () => {
@@ -25,11 +28,7 @@ test('the peers of the file are leases from the start', async () => {
   assert.deepEqual(quarantined, []);
   assert.deepEqual(
     leases.map(({ subnets, attributes: { publicIps } }) => [subnets, publicIps]),
-    [
-      [{ ipv4: '10.6.1.0/24' }, { ipv4: '192.0.2.1' }],
-      [{ ipv4: '10.6.2.0/24' }, { ipv4: '192.0.2.2' }],
-      [{ ipv6: 'fd00:6::/64' }, { ipv6: '2001:db8::2' }],
-    ],
+    PEERS.map(({ subnets, publicIps }) => [subnets, publicIps]),
   );
 });
 
