@@ -26,9 +26,9 @@ export function fuzz(
   for (let index = 0; index < count; index++) {
     onInput(index);
     const input = target.make(chance);
-    const startedMs = performance.now();
-    const outcome = outcomeOf(target, input);
-    const tookMs = performance.now() - startedMs;
+    let [outcome, tookMs] = timed(target, input);
+    // The machine may have been busy with something else.
+    if (tookMs > MOST_MS) [outcome, tookMs] = timed(target, input);
     if (tookMs > MOST_MS) throw new Error(`${target.name} took ${tookMs} ms for ${hex(input)}`);
     slowestMs = Math.max(slowestMs, tookMs);
     const known = outcomes.get(outcome);
@@ -36,6 +36,12 @@ export function fuzz(
     else known.count++;
   }
   return { inputs: count, outcomes, slowestMs };
+}
+
+function timed(target: FuzzTarget, input: Uint8Array): [outcome: string, tookMs: number] {
+  const startedMs = performance.now();
+  const outcome = outcomeOf(target, input);
+  return [outcome, performance.now() - startedMs];
 }
 
 export function outcomeOf(target: FuzzTarget, input: Uint8Array): string {
