@@ -1,7 +1,9 @@
 /** The daemon's packet loop by itself: loaded before everything else, so that packets wait for nothing that they do not need. */
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { EarlyForwarding } from './cli/session.js';
+import { confirmationPath, isConfirmed } from './runtime/confirmation.js';
 import { RememberedDataPlane } from './runtime/remembered-data-plane.js';
+import { systemClock } from './sys/clock.js';
 import { createDataPlane } from './sys/data-plane.js';
 import { systemFiles } from './sys/files.js';
 import { acquireInstanceLock, InstanceHeldError } from './sys/instance-lock.js';
@@ -18,7 +20,9 @@ export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
     dataPlane,
     async begin(config) {
       lock = instanceLock(config.instance.name);
-      await dataPlane.resume(config, signal);
+      const isYoung = await isConfirmed(confirmationPath(config), systemFiles, systemClock);
+      if (isYoung) await dataPlane.resume(config, signal);
+      else log.warn({}, 'forwarding not resumed: the store has not confirmed it for a day');
     },
     async end() {
       try {

@@ -7,6 +7,7 @@ import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
+import { confirmationPath } from './runtime/confirmation.js';
 import { controlApi, monitorApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
 import { withDeadline } from './runtime/deadline.js';
@@ -17,6 +18,7 @@ import { meteredStore } from './runtime/metered-store.js';
 import { MonitorListener } from './runtime/monitor-listener.js';
 import { Readiness } from './runtime/readiness.js';
 import { type RememberedDataPlane, recordPath } from './runtime/remembered-data-plane.js';
+import { RememberedStore, rememberedStorePath } from './runtime/remembered-store.js';
 import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusLine, statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
@@ -27,6 +29,7 @@ import { controlSocket } from './sys/control-socket.js';
 import { createEtcdStore } from './sys/etcd-store.js';
 import { systemFiles } from './sys/files.js';
 import { HostFirewall } from './sys/firewall/firewall.js';
+import { hostOrigin } from './sys/host-origin.js';
 import { httpListener } from './sys/http-listener.js';
 import { jsonLog, silentLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
@@ -48,7 +51,11 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
     openSession,
     requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
     lock: instanceLock,
-    forget: (config) => systemFiles.remove(recordPath(config)),
+    async forget(config) {
+      await systemFiles.remove(recordPath(config));
+      await systemFiles.remove(confirmationPath(config));
+      await systemFiles.remove(rememberedStorePath(config));
+    },
     runDaemon: (path, config, dataPlane) => runDaemon(path, config, dataPlane, readConfig, signal),
   };
 }
@@ -121,6 +128,16 @@ async function runDaemonUntil(
       }),
     onChange: () => inputs.changed(),
     clock: systemClock,
+    memory: (section, mirror) =>
+      new RememberedStore({
+        ...host,
+        path: rememberedStorePath(config),
+        confirmationPath: confirmationPath(config),
+        log,
+        origin: hostOrigin(),
+        section,
+        mirror,
+      }),
   });
   const inputs: Inputs = new Inputs({
     ...host,

@@ -19,6 +19,10 @@ export class MirroredEntries {
   #listed = 0n;
   #revision = 0n;
 
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
   get entries(): TrackedList<StoreEntry> {
     return this.#entries;
   }

@@ -1,9 +1,10 @@
 /** The store that the file names, mirrored; another one when the file names another. */
-import type { Config } from '../model/config.js';
+import type { Config, EtcdStoreSection } from '../model/config.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Store } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import { withChildAbort } from './child-abort.js';
+import type { RememberedStore } from './remembered-store.js';
 import { StoreAlarms } from './store-alarms.js';
 import type { MirrorState, StoreMirror } from './store-mirror.js';
 
@@ -15,17 +16,21 @@ export interface StoreFollowerDependencies {
   /** Called whenever the view may have changed. */
   readonly onChange: () => void;
   readonly clock: Clock;
+  /** Absent: every start waits for the store. */
+  readonly memory?: (section: EtcdStoreSection, mirror: StoreMirror) => RememberedStore;
 }
 
 export class StoreFollower implements StoreAccess {
   readonly #deps: StoreFollowerDependencies;
   readonly #alarms: StoreAlarms;
+  #section: StoreSection;
   #mirror: StoreMirror;
   #stop = new AbortController();
 
   constructor(dependencies: StoreFollowerDependencies) {
     this.#deps = dependencies;
     this.#alarms = new StoreAlarms(dependencies.clock, dependencies.onChange);
+    this.#section = dependencies.section;
     this.#mirror = dependencies.openMirror(dependencies.section);
   }
 
@@ -53,6 +58,7 @@ export class StoreFollower implements StoreAccess {
   /** Leaves the store for another; until that was read once nothing is known, so nothing is touched. */
   follow(section: StoreSection): void {
     const left = this.#mirror;
+    this.#section = section;
     this.#mirror = this.#deps.openMirror(section);
     this.#stop.abort();
     left.store.close();
@@ -65,8 +71,15 @@ export class StoreFollower implements StoreAccess {
       await withChildAbort(signal, async (stop) => {
         this.#stop = stop;
         this.#mirror.subscribe(this.#deps.onChange);
-        const { store } = this.#mirror;
-        await Promise.all([this.#mirror.run(stop.signal), this.#alarms.run(store, stop.signal)]);
+        const [mirror, section] = [this.#mirror, this.#section];
+        // A list of peers in the file is never away.
+        const memory = section.type === 'etcd' ? this.#deps.memory?.(section, mirror) : undefined;
+        await memory?.begin(stop.signal);
+        await Promise.all([
+          mirror.run(stop.signal),
+          this.#alarms.run(mirror.store, stop.signal),
+          memory?.run(stop.signal),
+        ]);
       });
     }
     this.#mirror.store.close();

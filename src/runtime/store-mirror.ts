@@ -11,6 +11,7 @@ import {
   type Random,
   type Store,
   type StoreEntry,
+  type StoreSnapshot,
   StoreUnavailableError,
   type WatchEnd,
 } from '../ports.js';
@@ -36,6 +37,11 @@ export interface MirrorState {
   readonly since: number;
   /** Why it is not live. */
   readonly error?: Error;
+  /** When the store last confirmed what is here, on CLOCK_BOOTTIME: now while it is live. Undefined before. */
+  readonly confirmedMs?: number;
+  /** How often the content has changed. */
+  readonly changes: number;
+  readonly clusterId?: string;
   readonly revision: bigint;
   readonly entries: TrackedList<StoreEntry>;
 }
@@ -57,6 +63,8 @@ export class StoreMirror implements StoreAccess {
   #viewedFor: NetworkConfig | undefined;
   #isRead = false;
   #status: Pick<MirrorState, 'status' | 'since' | 'error'>;
+  #confirmedMs: number | undefined;
+  #changes = 0;
   #failures = 0;
   /** What was last told of an outage; undefined when there is none that was told. */
   #told: string | undefined;
@@ -70,7 +78,16 @@ export class StoreMirror implements StoreAccess {
   }
 
   get state(): MirrorState {
-    return { ...this.#status, revision: this.#mirrored.revision, entries: this.#mirrored.entries };
+    const { clusterId, revision, entries } = this.#mirrored;
+    const confirmedMs = this.#status.status === 'live' ? this.#deps.clock.boottimeMs() : this.#confirmedMs;
+    return {
+      ...this.#status,
+      changes: this.#changes,
+      ...(confirmedMs !== undefined && { confirmedMs }),
+      ...(clusterId !== undefined && { clusterId }),
+      revision,
+      entries,
+    };
   }
 
   /** Undefined until the store was read once. The same object as long as nothing changed. */
@@ -82,6 +99,17 @@ export class StoreMirror implements StoreAccess {
       this.#viewedFor = declared;
     }
     return this.#view;
+  }
+
+  /** Begins with what the store confirmed at that time; it corrects that itself when it answers. */
+  recall(snapshot: StoreSnapshot, confirmedAt: number, confirmedMs: number): void {
+    if (this.#isRead) return;
+    this.#mirrored.applyList(snapshot, 0n);
+    this.#isRead = true;
+    this.#confirmedMs = confirmedMs;
+    const { error } = this.#status;
+    this.#status = { status: 'stale', since: confirmedAt, ...(error && { error }) };
+    this.#changed(true);
   }
 
   /** `wake` is called when the content or the status has changed. Returns how to end that. */
@@ -185,6 +213,7 @@ export class StoreMirror implements StoreAccess {
   #setStatus(status: MirrorState['status'], error?: Error): boolean {
     const before = this.#status;
     const isOther = before.status !== status;
+    if (isOther && before.status === 'live') this.#confirmedMs = this.#deps.clock.boottimeMs();
     this.#status = {
       status,
       since: isOther ? this.#deps.clock.now() : before.since,
@@ -195,7 +224,10 @@ export class StoreMirror implements StoreAccess {
   }
 
   #changed(hasContentChanged: boolean): void {
-    if (hasContentChanged) this.#view = undefined;
+    if (hasContentChanged) {
+      this.#view = undefined;
+      this.#changes++;
+    }
     for (const wake of this.#subscribers) wake();
   }
 }

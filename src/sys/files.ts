@@ -19,7 +19,7 @@ import { getSystemErrorMap } from 'node:util';
 import { type Files, SystemError } from '../ports.js';
 import { watchPaths } from './file-watch.js';
 
-/** All that we read is small; something larger is not what we think it is. */
+/** Nearly all that we read is small; something larger is not what we think it is. */
 const MOST_BYTES = 1024 * 1024;
 
 /** A write takes milliseconds: what is this old was left by a process that died in the middle of one. */
@@ -41,7 +41,10 @@ export function diskFiles({ pollMs = POLL_MS }: { readonly pollMs?: number } = {
 
 export const systemFiles: Files = diskFiles();
 
-async function read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined> {
+async function read(
+  path: string,
+  mostBytes = MOST_BYTES,
+): Promise<{ readonly content: string; readonly mode: number } | undefined> {
   try {
     // Not blocking: a FIFO without a writer would never open.
     return await withFile(open(path, constants.O_RDONLY | constants.O_NONBLOCK), async (file) => {
@@ -50,7 +53,7 @@ async function read(path: string): Promise<{ readonly content: string; readonly 
         const code = status.isDirectory() ? 'EISDIR' : 'EINVAL';
         throw new SystemError(`Cannot read ${path}: not a regular file (${code})`, code);
       }
-      return { content: await wholeText(file, path), mode: status.mode & 0o7777 };
+      return { content: await wholeText(file, path, mostBytes), mode: status.mode & 0o7777 };
     });
   } catch (error) {
     if (isAbsent(error)) return undefined;
@@ -94,15 +97,15 @@ async function remove(path: string): Promise<void> {
 }
 
 /** Reads one byte more than allowed at most: a size of 0 says nothing about a file in /proc. */
-async function wholeText(file: FileHandle, path: string): Promise<string> {
+async function wholeText(file: FileHandle, path: string, mostBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for (;;) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024));
     if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
     bytes += bytesRead;
-    if (bytes > MOST_BYTES) {
-      throw new SystemError(`Cannot read ${path}: more than ${MOST_BYTES} bytes (EFBIG)`, 'EFBIG');
+    if (bytes > mostBytes) {
+      throw new SystemError(`Cannot read ${path}: more than ${mostBytes} bytes (EFBIG)`, 'EFBIG');
     }
     chunks.push(buffer.subarray(0, bytesRead));
   }

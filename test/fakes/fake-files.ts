@@ -16,11 +16,14 @@ export class FakeFiles implements Files {
     for (const [path, content] of Object.entries(contents)) this.edit(path, content);
   }
 
-  async read(path: string): Promise<{ readonly content: string; readonly mode: number } | undefined> {
+  async read(
+    path: string,
+    mostBytes = MOST_BYTES,
+  ): Promise<{ readonly content: string; readonly mode: number } | undefined> {
     if (this.failure.reads !== undefined) throw this.failure.reads;
     if (this.#directories.has(path)) throw refusal('read', path, 'EISDIR');
     const file = this.#files.get(path);
-    if (file !== undefined && new TextEncoder().encode(file.content).length > MOST_BYTES) {
+    if (file !== undefined && new TextEncoder().encode(file.content).length > mostBytes) {
       throw refusal('read', path, 'EFBIG');
     }
     return file && { ...file };
