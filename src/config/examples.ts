@@ -35,7 +35,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'store.static.peers[].publicIP': '10.8.65.53',
   'store.static.peers[].subnetIPv6': 'fd00:4:0:32::/64',
   'store.static.peers[].publicIPv6': '2001:db8::53',
-  'dataplane.workers': '1',
+  'dataplane.workers': '2',
   'dataplane.sourceCheck': 'peer',
   'dataplane.offload': 'false',
   'files.subnetEnv': '/run/flannel/subnet.env',

@@ -205,11 +205,14 @@ const store = section({
     ),
 });
 
+const WORKERS_WANT = 'must be auto, or 1 to 64';
+
 const dataplane = section({
-  workers: integer(1, 64)
-    .default(1)
+  workers: z
+    .union([z.literal('auto'), integer(1, 64, WORKERS_WANT)], { error: WORKERS_WANT })
+    .default('auto')
     .describe(
-      'More than 1 makes the device multi-queue, for which it is made anew. One thread serves it so far.',
+      'How many threads move packets, each with a queue of the device and a socket of its own; each peer is served by one of them. auto is 1 so far. A change between 1 and more makes the device anew.',
     ),
   sourceCheck: choice(['strict', 'peer', 'off'])
     .default('strict')

@@ -66,8 +66,8 @@ export interface StaticPeer {
 }
 
 export interface DataplaneSection {
-  /** More than 1 makes the TUN multi-queue. One worker thread serves it so far. */
-  readonly workers: number;
+  /** How many threads move packets. More than 1 makes the TUN multi-queue. */
+  readonly workers: number | 'auto';
   /** Which inner packets are accepted from a peer; see dataplane/verdict.ts. */
   readonly sourceCheck: SourceCheck;
   /** False: every packet moves by itself, whatever the kernel can do for many at once. */

@@ -159,7 +159,8 @@ export interface LeaseState {
 /** What the packet loop runs with. */
 export interface ForwarderState {
   readonly tun: string;
-  readonly multiQueue: boolean;
+  /** How many threads move packets; more than one need a TUN with several queues. */
+  readonly workers: number;
   readonly mtu: number;
   /** Our address on the TUN: the source of our ICMP errors. */
   readonly tunAddress: Address;

@@ -16,7 +16,7 @@ const kind: Kind<ForwarderState> = {
     compare('bind address', want.bind.address, have.bind.address);
     compare('port', want.bind.port, have.bind.port);
     for (const field of [
-      'multiQueue',
+      'workers',
       'mtu',
       'tunAddress',
       'subnet',
@@ -31,7 +31,7 @@ const kind: Kind<ForwarderState> = {
   interrupts: (verb, want, have) =>
     verb === 'delete' ||
     (verb === 'update' &&
-      (want?.multiQueue !== have?.multiQueue ||
+      (want?.workers !== have?.workers ||
         want?.bind.port !== have?.bind.port ||
         want?.offload !== have?.offload)),
   // A former backend's packet loop carries packets until the routes are those of the next.

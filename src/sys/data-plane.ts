@@ -13,6 +13,7 @@ import type { Device, Handle, Report, SocketHandle, TunHandle } from '../datapla
 import { Counters, countersMemory } from '../dataplane/counters.js';
 import { type PeerChange, PeerRows, type RowsMessage } from '../dataplane/peer-rows.js';
 import { rulesOf } from '../dataplane/rules.js';
+import { SeveralLoops } from '../dataplane/several-loops.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
 import { type DataPlane, type DataPlaneCounters, type Log, type Offloads, SystemError } from '../ports.js';
 import * as libc from './libc.js';
@@ -47,9 +48,11 @@ export interface DataPlaneOptions {
 }
 
 export function createDataPlane({ log, early = false }: DataPlaneOptions): DataPlane {
-  const dataPlane = new WorkerDataPlane(log);
-  if (early) dataPlane.start();
-  return dataPlane;
+  return new SeveralLoops(() => {
+    const dataPlane = new WorkerDataPlane(log);
+    if (early) dataPlane.start();
+    return dataPlane;
+  });
 }
 
 class WorkerDataPlane implements DataPlane {
@@ -129,17 +132,18 @@ class WorkerDataPlane implements DataPlane {
 
   async #configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
     refuseIpv6(() => rulesOf(state));
-    const { tun: name, multiQueue, bind, offload } = state;
+    const { tun: name, workers, bind, offload } = state;
+    const isShared = workers > 1;
     const worker = this.#runningWorker();
     const opened: Devices = {};
     try {
-      const tun = { identity: `${name} ${multiQueue} ${offload}`, claim: name };
+      const tun = { identity: `${name} ${isShared} ${offload}`, claim: name };
       if (this.#given.tun?.identity !== tun.identity || this.#isAstray()) {
-        opened.tun = await this.#opened('tun', tun, () => openTun(name, multiQueue, offload), signal);
+        opened.tun = await this.#opened('tun', tun, () => openTun(name, isShared, offload), signal);
       }
-      const socket = { identity: `${bind.address}:${bind.port} ${offload}`, claim: bind.port };
+      const socket = { identity: `${bind.address}:${bind.port} ${isShared} ${offload}`, claim: bind.port };
       if (this.#given.socket?.identity !== socket.identity) {
-        const open = () => openUdpSocket(bind.address, bind.port, offload);
+        const open = () => openUdpSocket(bind.address, bind.port, isShared, offload);
         opened.socket = await this.#opened('socket', socket, open, signal);
       }
       if (this.#worker !== worker) throw loopHasEnded();

@@ -125,6 +125,7 @@ const SOCK_DGRAM = 2;
 const SOL_UDP = 17;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_REUSEPORT = 15;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 
@@ -141,11 +142,17 @@ const SOCKET_BUFFER_BYTES = 4 << 20;
 
 export type OpenedSocket = Pick<SocketHandle, 'fd' | 'offloads'>;
 
-/** Non-blocking and bound. The caller closes. Throws SystemError, EADDRINUSE and EADDRNOTAVAIL among them. */
-export function openUdpSocket(address: Address, port: number, offload: boolean): OpenedSocket {
+/** Non-blocking and bound; `shared`: beside others of the same address and port. The caller closes. Throws SystemError, EADDRINUSE and EADDRNOTAVAIL among them. */
+export function openUdpSocket(
+  address: Address,
+  port: number,
+  shared: boolean,
+  offload: boolean,
+): OpenedSocket {
   const action = `bind UDP socket to ${address}:${port}`;
   const fd = libc.socket(AF_INET, SOCK_DGRAM, 0, action);
   try {
+    if (shared) libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEPORT, 1);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     const socketAddress = new Uint8Array(SOCKADDR_BYTES);

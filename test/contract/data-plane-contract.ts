@@ -28,7 +28,7 @@ export const ADDRESSES: readonly [Address, Address] = [
 ];
 const STATE: ForwarderState = {
   tun: 'flannel0',
-  multiQueue: false,
+  workers: 1,
   mtu: 1472,
   tunAddress: parseAddress('10.1.40.0'),
   subnet: parsePrefix('10.1.40.0/24'),
@@ -89,7 +89,7 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
     });
 
     test('refuses a TUN of another kind of queue', async ({ dataPlane }) => {
-      const state = { ...STATE, multiQueue: true };
+      const state = { ...STATE, workers: 2 };
       await assert.rejects(dataPlane.configure(state, signal), { code: 'EINVAL' });
     });
 
@@ -147,8 +147,21 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
       );
       assert.deepEqual(dataPlane.peers(), [B]);
       await world.makeTun({ multiQueue: true });
-      await dataPlane.configure({ ...STATE, multiQueue: true }, signal);
-      assert.deepEqual(dataPlane.forwarder(), { ...STATE, multiQueue: true });
+      await dataPlane.configure({ ...STATE, workers: 2 }, signal);
+      assert.deepEqual(dataPlane.forwarder(), { ...STATE, workers: 2 });
+    });
+
+    test('goes from one thread to several and back, each time on a device made for it', async (world) => {
+      const { dataPlane } = world;
+      for (const workers of [1, 3, 2, 1]) {
+        await world.deleteTun();
+        await world.makeTun({ multiQueue: workers > 1 });
+        const state = { ...STATE, workers };
+        await dataPlane.configure(state, signal);
+        await dataPlane.updatePeers({ set: [B, C], remove: [] }, signal);
+        assert.deepEqual(dataPlane.forwarder(), state);
+        assert.deepEqual(dataPlane.peers(), [B, C]);
+      }
     });
 
     test('is gone with its peers when the loop dies, and starts again', async ({ dataPlane, killLoop }) => {

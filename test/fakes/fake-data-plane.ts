@@ -130,7 +130,8 @@ export class FakeDataPlane implements DataPlane {
     return done;
   }
 
-  async #heldTun({ tun: name, multiQueue }: ForwarderState): Promise<HeldTun> {
+  async #heldTun({ tun: name, workers }: ForwarderState): Promise<HeldTun> {
+    const multiQueue = workers > 1;
     await this.#loseDeletedTun();
     if (this.#tun?.name === name && this.#tun.multiQueue === multiQueue) return this.#tun;
     const action = `attach to TUN ${name}`;

@@ -34,6 +34,8 @@ export class FakeKernel {
   /** While set, every read rejects with it. */
   readFailure: Error | undefined;
 
+  /** Index of a TUN → how many hold it. */
+  readonly #holders = new Map<number, number>();
   readonly #watchers = new Set<{ readonly groups: readonly NetlinkGroup[]; readonly wake: () => void }>();
   readonly #stack = new FakeStack((group) => {
     for (const watcher of this.#watchers) {
@@ -128,15 +130,18 @@ export class FakeKernel {
     this.#stack.addLink({ ...NEW_LINK, name, kind: 'veth', peer });
   }
 
-  /** Opens a TUN as a packet loop would: it has carrier until the returned function is called. */
+  /** Opens a TUN, or one queue of it, as a packet loop would: it has carrier until the last holder lets go. */
   holdTun(name: string): () => void {
-    const { tun, carrier } = this.#stack.links.get(name);
+    const { tun, carrier, index } = this.#stack.links.get(name);
     if (tun === undefined) throw new Refusal('EINVAL', 'Invalid argument');
-    if (carrier) throw new Refusal('EBUSY', 'Device or resource busy');
-    this.#stack.setCarrier(name, true);
-    return () => {
-      if (this.#stack.links.has(name)) this.#stack.setCarrier(name, false);
+    if (carrier && !tun.multiQueue) throw new Refusal('EBUSY', 'Device or resource busy');
+    const hold = (more: number) => {
+      const holders = (this.#holders.get(index) ?? 0) + more;
+      this.#holders.set(index, holders);
+      if (this.#stack.links.has(name)) this.#stack.setCarrier(name, holders > 0);
     };
+    hold(1);
+    return () => hold(-1);
   }
 
   /** A route of any type, unchecked. */

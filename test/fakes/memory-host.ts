@@ -24,7 +24,7 @@ export class MemoryHost {
     this.socket = network.open(publicIp, PORT);
     this.state = {
       tun: 'flannel0',
-      multiQueue: false,
+      workers: 1,
       mtu: 1472,
       tunAddress: parseAddress(`10.1.${third}.0`),
       subnet: parsePrefix(`10.1.${third}.0/24`),

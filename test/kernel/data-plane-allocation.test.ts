@@ -47,12 +47,12 @@ class Loop {
     const subnet = parsePrefix(own.subnet);
     const publicIp = parseAddress(own.publicIp);
     const tun = { ...openTun(own.tun, false, true), generation: 1 };
-    const socket = { ...openUdpSocket(publicIp, PORT, true), generation: 1 };
+    const socket = { ...openUdpSocket(publicIp, PORT, false, true), generation: 1 };
     const wakeFd = libc.eventFd();
     this.#fds = [tun.fd, socket.fd, wakeFd];
     const state = {
       tun: own.tun,
-      multiQueue: false,
+      workers: 1,
       mtu: 1472,
       tunAddress: baseOf(subnet),
       subnet,
@@ -99,7 +99,7 @@ class Loop {
 
 /** Sends runs of datagrams, each by itself, from this namespace to an address behind B's loop. */
 class Flood {
-  readonly #fd = openUdpSocket(parseAddress('10.1.40.0'), 9999, false).fd;
+  readonly #fd = openUdpSocket(parseAddress('10.1.40.0'), 9999, false, false).fd;
   readonly #socket = new UdpSocket(this.#fd, { segment: false, gro: false });
   readonly #messages: Messages;
 

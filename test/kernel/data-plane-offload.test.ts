@@ -144,6 +144,27 @@ for (const size of [16, 64, 65, 512, 1440]) {
     }));
 }
 
+test('keeps the packets of each flow in order with two threads', () =>
+  withPair(
+    async ({ a, b }) => {
+      const server = b.container.spawn(['iperf3', '--server', '--one-off', '--forceflush']);
+      await server.waitForLine(/listening/i, SOON_MS);
+      const argv = ['iperf3', '--udp', '--bidir', '--parallel', '4', '--bitrate', '20M', '--time', '1'];
+      const text = await a.container.output([...argv, '--json', '--client', b.container.address], {
+        timeoutMs: TRANSFER_MS,
+      });
+      const streams: { readonly udp: { readonly out_of_order: number; readonly packets: number } }[] =
+        JSON.parse(text).end.streams;
+      assert.equal(streams.length, 8);
+      for (const { udp } of streams) {
+        assert.equal(udp.out_of_order, 0);
+        assert.ok(udp.packets > 500, text);
+      }
+      await transfers(a, b, 50 << 20);
+    },
+    { workers: 2 },
+  ));
+
 test('answers ping in all sizes', () =>
   withPair(async ({ a, b }) => {
     for (const size of [0, 1, 55, 56, 1000, 1443, 1444, 1445, 2000, 20_000, 65_000]) {

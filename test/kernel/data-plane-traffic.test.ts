@@ -140,7 +140,7 @@ test('serves a TUN with several queues', () =>
       const { stdout } = await ping(a, b.container.address, '-c', '3');
       assert.match(stdout, / 0% packet loss/);
     },
-    { multiQueue: true },
+    { workers: 2 },
   ));
 
 test('changes MTU and source check without losing a packet', () =>

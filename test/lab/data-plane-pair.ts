@@ -41,7 +41,7 @@ export interface Pair {
 }
 
 export interface PairOptions {
-  readonly multiQueue?: boolean;
+  readonly workers?: number;
   /** The names of the hosts that move each packet by itself. */
   readonly withoutOffload?: string;
 }
@@ -86,10 +86,10 @@ async function startSite(
   name: string,
   subnet: Prefix,
   publicIp: Address,
-  { multiQueue = false, withoutOffload = '' }: PairOptions,
+  { workers = 1, withoutOffload = '' }: PairOptions,
 ): Promise<Site> {
   const host = await underlay.addHost(name, publicIp);
-  await makeTun(host, baseOf(subnet), multiQueue);
+  await makeTun(host, baseOf(subnet), workers > 1);
   const container = await Container.start(host, `container-${name}`, addressAt(subnet, 2));
   await host.script(`
 echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -108,7 +108,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
     dataPlane: new RemoteDataPlane(host),
     state: {
       tun: 'flannel0',
-      multiQueue,
+      workers,
       mtu: MTU,
       tunAddress: baseOf(subnet),
       subnet,

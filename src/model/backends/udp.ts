@@ -18,6 +18,8 @@ import {
 } from './backend.js';
 import type { Options, ValuesOf } from './options.js';
 
+/** What pays on every host that was measured (docs/decisions): a second thread takes its time from the containers. */
+const AUTO_WORKERS = 1;
 const ENCAPSULATION_BYTES = 28; // IPv4 20 + UDP 8, no options
 
 /** Empty: flannel writes no type for udp. */
@@ -47,7 +49,7 @@ function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
   const { subnet, publicIp, interfaceAddress: bindAddress } = part;
 
   const mtu = input.mtu === 'auto' ? host.external.mtu - ENCAPSULATION_BYTES : input.mtu;
-  const multiQueue = dataplane.workers > 1;
+  const workers = dataplane.workers === 'auto' ? AUTO_WORKERS : dataplane.workers;
   const link = linkKey(instance);
   // The lease too: a device that is there from before must not be given a subnet that is not ours.
   const onLink = [link, ...requires];
@@ -88,7 +90,14 @@ function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
       link: [
         {
           key: link,
-          state: { name: instance, kind: 'tun', mtu, up: true, alias: linkAlias(instance), multiQueue },
+          state: {
+            name: instance,
+            kind: 'tun',
+            mtu,
+            up: true,
+            alias: linkAlias(instance),
+            multiQueue: workers > 1,
+          },
           requires,
         },
       ],
@@ -108,7 +117,7 @@ function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
           key: forwarder,
           state: {
             tun: instance,
-            multiQueue,
+            workers,
             mtu,
             tunAddress,
             subnet,

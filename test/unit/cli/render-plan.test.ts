@@ -174,7 +174,7 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
     [
       {
         tun: 'flannel0',
-        multiQueue: false,
+        workers: 1,
         mtu: 1472,
         tunAddress: ONE,
         subnet: IPV4.cidr,

@@ -17,7 +17,7 @@ import { packetOf } from '../../fakes/packets.js';
 
 const STATE: ForwarderState = {
   tun: 'flannel0',
-  multiQueue: false,
+  workers: 1,
   mtu: 1472,
   tunAddress: parseAddress('10.1.40.0'),
   subnet: parsePrefix('10.1.40.0/24'),

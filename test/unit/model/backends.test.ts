@@ -101,8 +101,8 @@ test('several workers need a device with several queues', () => {
     dataplane: { workers: 2, sourceCheck: 'off', offload: false },
   });
   assert.equal(objects.link?.[0]?.state.multiQueue, true);
-  const { multiQueue, sourceCheck } = objects.forwarder?.[0]?.state ?? {};
-  assert.deepEqual([multiQueue, sourceCheck], [true, 'off']);
+  const { workers, sourceCheck } = objects.forwarder?.[0]?.state ?? {};
+  assert.deepEqual([workers, sourceCheck], [2, 'off']);
 });
 
 test('another instance is another device, with a mark of its own', () => {

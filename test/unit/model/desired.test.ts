@@ -123,7 +123,7 @@ test("the article's host", () => {
         key: 'forwarder:flannel0',
         state: {
           tun: 'flannel0',
-          multiQueue: false,
+          workers: 1,
           mtu: 1472,
           tunAddress: '4.0.100.0',
           subnet: '4.0.100.0/24',
@@ -206,7 +206,7 @@ test('this host masquerades when told to, and Docker is told not to', () => {
 test('more than one worker makes the device multi-queue', () => {
   const { objects } = decided({ config: config(`${ARTICLE}dataplane: { workers: 2 }\n`) });
   assert.equal(objects.link[0]?.state.multiQueue, true);
-  assert.equal(objects.forwarder[0]?.state.multiQueue, true);
+  assert.equal(objects.forwarder[0]?.state.workers, 2);
 });
 
 test('leases of another backend are no peers, and are named', () => {

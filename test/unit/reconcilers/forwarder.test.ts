@@ -10,7 +10,7 @@ import { NOTHING_TO_DO, oneRound } from './one-round.js';
 
 const STATE: ForwarderState = {
   tun: 'flannel0',
-  multiQueue: false,
+  workers: 1,
   mtu: 1472,
   tunAddress: parseAddress('4.0.100.0'),
   subnet: parsePrefix('4.0.100.0/24'),
@@ -71,7 +71,7 @@ describe('forwarder reconciler', () => {
       reason: 'bind address 10.8.64.11, want 0.0.0.0',
       interrupts: false,
     },
-    { change: { multiQueue: true }, reason: 'multiQueue false, want true', interrupts: true },
+    { change: { workers: 2 }, reason: 'workers 1, want 2', interrupts: true },
   ] as const) {
     it(`${interrupts ? 'interrupts for' : 'changes without a break'} ${reason}`, async () => {
       const [, reconciler] = host();

@@ -27,7 +27,7 @@ async function loopWith(
   await dataPlane.configure(
     {
       tun: 'flannel0',
-      multiQueue: false,
+      workers: 1,
       mtu: 1472,
       tunAddress: parseAddress('4.0.100.0'),
       subnet: parsePrefix('4.0.100.0/24'),

@@ -17,7 +17,7 @@ const { signal } = new AbortController();
 
 const FORWARDER: ForwarderState = {
   tun: 'flannel0',
-  multiQueue: false,
+  workers: 1,
   mtu: 1472,
   tunAddress: parseAddress('4.0.100.0'),
   subnet: parsePrefix('4.0.100.0/24'),
