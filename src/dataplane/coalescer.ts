@@ -7,7 +7,7 @@
  */
 import { readI32Be, readU16Be, writeU16Be } from '../wire/big-endian.js';
 import { checksum, folded } from '../wire/checksum.js';
-import { IPV4, IPV4_HEADER_BYTES, isWhole, mayFragment, PROTOCOL } from '../wire/ipv4.js';
+import { addressSum, IPV4, IPV4_HEADER_BYTES, isWhole, mayFragment, PROTOCOL } from '../wire/ipv4.js';
 import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
 import { GSO, VIRTIO_NET_HEADER_BYTES, writeGsoHeader, writePlainHeader } from '../wire/virtio-net.js';
 import { Messages } from './messages.js';
@@ -208,7 +208,7 @@ export class Coalescer {
 
   /** Of the pseudo header (RFC 9293, section 3.1) of a packet of `length` bytes. */
   #pseudoSum(at: number, length: number): number {
-    return this.#memory.sum(at + IPV4.SOURCE, 8) + this.#protocol + length - IPV4_HEADER_BYTES;
+    return addressSum(this.#memory.bytes, at) + this.#protocol + length - IPV4_HEADER_BYTES;
   }
 
   #flags(at: number, mask: number): number {

@@ -7,7 +7,7 @@
  */
 import { readI32Be, readU16Be, writeI32Be, writeU16Be } from '../wire/big-endian.js';
 import { folded } from '../wire/checksum.js';
-import { headerBytes, IPV4, IPV4_HEADER_BYTES, isWhole, PROTOCOL } from '../wire/ipv4.js';
+import { addressSum, headerBytes, IPV4, IPV4_HEADER_BYTES, isWhole, PROTOCOL } from '../wire/ipv4.js';
 import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
 import {
   checksumOffset,
@@ -84,7 +84,7 @@ export class SuperPacket {
       (~readU16Be(bytes, at + IPV4.IDENTIFICATION) & 0xffff) +
       (~readU16Be(bytes, at + IPV4.HEADER_CHECKSUM) & 0xffff);
     // The pseudo header (RFC 9293, section 3.1) without the length.
-    this.#transportSum = sum(at + IPV4.SOURCE, 8) + (bytes[at + IPV4.PROTOCOL] as number);
+    this.#transportSum = addressSum(bytes, at) + (bytes[at + IPV4.PROTOCOL] as number);
     this.#transportSum += sum(transportAt, this.headerBytes - this.#ipBytes);
     if (this.#isTcp) {
       this.#subtract(readU16Be(bytes, transportAt + TCP.SEQUENCE));

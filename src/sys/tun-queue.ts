@@ -9,7 +9,7 @@ import type { Messages } from '../dataplane/messages.js';
 import { HEADROOM_BYTES, MOST_PACKET_BYTES, type PacketBatch } from '../dataplane/packet-batch.js';
 import { VIRTIO_NET_HEADER_BYTES, writePlainHeader } from '../wire/virtio-net.js';
 import { endOfBatch } from './end-of-batch.js';
-import { addressOf, Gather, writeAddress } from './gather.js';
+import { addressOf, Gather, Origin } from './gather.js';
 
 const libc = koffi.load('libc.so.6');
 // koffi has no ssize_t; intptr_t is as wide, and comes as a number when it fits.
@@ -24,8 +24,7 @@ export class TunQueue implements TunDevice {
   /** Where the next packet goes: one struct iovec. An address as an argument would be a new number for each packet. */
   readonly #place = new Uint32Array(4);
   readonly #placeAddress = addressOf(this.#place);
-  #batch: PacketBatch | undefined;
-  #batchAddress = 0;
+  #origin: Origin | undefined;
 
   constructor(fd: number, offloads: TunOffloads) {
     this.#fd = fd;
@@ -35,16 +34,14 @@ export class TunQueue implements TunDevice {
   }
 
   read(batch: PacketBatch): number {
-    if (batch !== this.#batch) {
-      this.#batch = batch;
-      this.#batchAddress = addressOf(batch.bytes);
-    }
+    if (this.#origin?.memory !== batch.bytes) this.#origin = new Origin(batch.bytes);
+    const origin = this.#origin;
     const headerBytes = this.#headerBytes;
     batch.count = 0;
     let at = batch.from + HEADROOM_BYTES;
     while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
       if (headerBytes === 0) writePlainHeader(batch.bytes, at - VIRTIO_NET_HEADER_BYTES);
-      writeAddress(this.#place, 0, this.#batchAddress + at - headerBytes);
+      origin.write(this.#place, 0, at - headerBytes);
       const bytes = (readv(this.#fd, this.#placeAddress, 1) as number) - headerBytes;
       if (bytes < 0) return endOfBatch(batch);
       batch.at[batch.count] = at;

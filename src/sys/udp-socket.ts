@@ -92,7 +92,6 @@ class Sender {
   readonly #control = new Uint32Array(CONTROL_SPACE_BYTES / 4);
   readonly #message = new Uint32Array(MESSAGE_WORDS);
   readonly #gather = new Gather();
-  readonly #controlAddress = addressOf(this.#control);
   readonly #messageAddress = addressOf(this.#message);
 
   constructor() {
@@ -103,6 +102,7 @@ class Sender {
     writeAddress(this.#message, NAME, addressOf(this.#to));
     this.#message[NAME_BYTES] = SOCKADDR_BYTES;
     writeAddress(this.#message, VECTORS, this.#gather.address);
+    writeAddress(this.#message, CONTROL, addressOf(this.#control));
   }
 
   /** Sends one message, whose pieces begin with number `piece`; returns 0 or an errno. */
@@ -136,7 +136,6 @@ class Sender {
   #sendPieces(fd: number, messages: Messages, from: number, end: number, segmentBytes: number): number {
     this.#message[VECTOR_COUNT] = this.#gather.fill(messages, from, end);
     this.#control[CONTROL_VALUE] = segmentBytes;
-    writeAddress(this.#message, CONTROL, segmentBytes === 0 ? 0 : this.#controlAddress);
     this.#message[CONTROL_BYTES] = segmentBytes === 0 ? 0 : CONTROL_SPACE_BYTES;
     return sendmsg(fd, this.#messageAddress, SEND_FLAGS) < 0 ? koffi.errno() : 0;
   }

@@ -51,6 +51,16 @@ export function isFirstFragment(packet: Uint8Array): boolean {
   return (readU16Be(packet, IPV4.FLAGS_AND_FRAGMENT) & FRAGMENT_OFFSET_MASK) === 0;
 }
 
+/** Both addresses as 16-bit words, added up: their part of a pseudo header (RFC 9293, section 3.1). */
+export function addressSum(packet: Uint8Array, at: number): number {
+  return (
+    readU16Be(packet, at + IPV4.SOURCE) +
+    readU16Be(packet, at + IPV4.SOURCE + 2) +
+    readU16Be(packet, at + IPV4.DESTINATION) +
+    readU16Be(packet, at + IPV4.DESTINATION + 2)
+  );
+}
+
 /** No fragment: all of the transport's payload is in it. */
 export function isWhole(packet: Uint8Array, at = 0): boolean {
   return (readU16Be(packet, at + IPV4.FLAGS_AND_FRAGMENT) & (FRAGMENT_OFFSET_MASK | MORE_FRAGMENTS)) === 0;
