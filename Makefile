@@ -40,6 +40,9 @@ fuzz: dist/.built ## Try COUNT inputs (10000000) on all that reads foreign bytes
 faults: root packages dist/.built ## Inject every fault, write docs/faults.md: root; ROWS=K1,K4 some, FULL=1 more of each
 	ROWS="$(ROWS)" FULL="$(FULL)" node dist/test/faults/scoreboard.js
 
+soak: root packages dist/.built ## A fault every 10 s for MINUTES (60) on real parts, write docs/soak/result.json: root; SEED=1
+	MINUTES="$(MINUTES)" SEED="$(SEED)" node dist/test/faults/soak.js
+
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js
 
