@@ -19,6 +19,7 @@ export function configOf(values: FileValues): Config {
     host: {
       interface: selectorOf(host.interface),
       ...hostPart(host),
+      renumber: host.renumber,
     },
     store: storeOf(values.store),
     dataplane,

@@ -22,6 +22,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'host.publicIPv6': '2001:db8::66',
   'host.subnet': '4.0.100.0/24',
   'host.subnetIPv6': 'fd00:4:0:100::/64',
+  'host.renumber': 'never',
   'store.etcd.endpoints': '[http://10.8.64.10:2379, http://10.8.64.11:2379]',
   'store.etcd.prefix': '/coreos.com/network',
   'store.etcd.username': 'flannel',

@@ -137,6 +137,11 @@ const host = section({
   subnetIPv6: prefix('ipv6', 'host.subnet')
     .optional()
     .describe("This host's IPv6 subnet. Left out: the one it had before, else a free one."),
+  renumber: choice(['auto', 'never'])
+    .default('auto')
+    .describe(
+      'When this host cannot keep the subnet in use, because another host holds it or the network has no place for it any more. auto: status shows RenumberRequired for 5 s, then another subnet is taken; never: it is shown until this or the network is changed.',
+    ),
 });
 
 export const tlsSection = section({

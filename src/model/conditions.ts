@@ -12,10 +12,13 @@ export const CONDITION_TYPES = [
   'EtcdAuth',
   'EtcdTls',
   'EtcdAlarm',
+  'LeasesVanished',
   'NetworkMissing',
   'NetworkInvalid',
   'NetworkConflict',
   'SubnetUnavailable',
+  'LeaseConflict',
+  'RenumberRequired',
   'LeaseAtRisk',
   'LeasesSetAside',
   'InterfaceUnusable',
@@ -99,17 +102,29 @@ function networkConditions({ store: { view }, declaresNetwork }: ConditionFacts)
 
 const UNDECIDED_CONDITIONS: Partial<Record<Undecided['waitsFor'], ConditionType>> = {
   subnet: 'SubnetUnavailable',
+  renumbering: 'RenumberRequired',
   interface: 'InterfaceUnusable',
   backend: 'BackendUnusable',
 };
 
 function decisionConditions({ undecided }: ConditionFacts): readonly Condition[] {
-  const type = undecided && UNDECIDED_CONDITIONS[undecided.waitsFor];
-  return type === undefined ? [] : [{ type, message: undecided?.reason ?? '' }];
+  if (undecided === undefined) return [];
+  const { waitsFor, reason, leaseConflict } = undecided;
+  const type = UNDECIDED_CONDITIONS[waitsFor];
+  return [
+    ...(leaseConflict === undefined ? [] : [{ type: 'LeaseConflict', message: leaseConflict } as const]),
+    ...(type === undefined ? [] : [{ type, message: reason }]),
+  ];
 }
 
 function leaseConditions({ leaseTerm, store: { view } }: ConditionFacts): readonly Condition[] {
   const conditions: Condition[] = [];
+  const { length: held } = view?.held ?? [];
+  if (held > 0)
+    conditions.push({
+      type: 'LeasesVanished',
+      message: `${held} leases went away at once and are kept for 10 s`,
+    });
   if (leaseTerm !== undefined && leaseTerm.leftMs < leaseTerm.ttlMs / 2) {
     const left = Math.max(0, Math.round(leaseTerm.leftMs / 60_000));
     conditions.push({

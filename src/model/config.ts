@@ -39,6 +39,8 @@ export interface HostSection {
   readonly publicIps: PublicIps;
   /** Pins this host's subnets. */
   readonly subnets: Subnets;
+  /** What is done when this host cannot keep the subnet that it has in use. */
+  readonly renumber: 'auto' | 'never';
 }
 
 export interface EtcdStoreSection {

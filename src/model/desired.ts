@@ -17,8 +17,9 @@ import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } f
 import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
 import { prefixesOf } from './lease-overlaps.js';
 import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
-import type { DesiredObjects, DockerSettingsState, FileState, SysctlState } from './objects.js';
+import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlState } from './objects.js';
 import type { ResourceKey } from './plan.js';
+import { conflictText, holderOf, type Renumbering, renumbering } from './renumbering.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
 
@@ -48,12 +49,28 @@ export interface DesiredState {
   /** Absent when Docker is left alone. */
   readonly docker?: DesiredDocker;
   readonly ignoredLeases: BackendPlan['ignored'];
+  /** Present while the subnet that is planned is not yet the one in use. */
+  readonly renumbering?: Renumbering;
+  /** Another host holds the subnet in use: see Undecided. */
+  readonly leaseConflict?: string;
 }
 
 /** What is missing before anything can be wanted; nothing is touched meanwhile. */
 export interface Undecided {
-  readonly waitsFor: 'store' | 'network' | 'interface' | 'subnet' | 'backend';
+  readonly waitsFor: 'store' | 'network' | 'interface' | 'subnet' | 'renumbering' | 'backend';
   readonly reason: string;
+  /** Another host holds the subnet that this one has in use; in words. Then nothing may be forwarded into it, whatever else is missing. */
+  readonly leaseConflict?: string;
+}
+
+/** What is wanted of one kind; undefined: nothing of it is touched. */
+export function objectsOf<K extends KindName>(
+  state: { readonly objects: DesiredObjects } | Undecided,
+  kind: K,
+): DesiredObjects[K] | undefined {
+  if (isDecided(state)) return state.objects[kind];
+  // Its rows go with the packet loop.
+  return kind === 'forwarder' && state.leaseConflict !== undefined ? [] : undefined;
 }
 
 export function isDecided<T extends { readonly objects: DesiredObjects }>(state: T | Undecided): state is T {
@@ -73,8 +90,17 @@ export function desiredState(
 
   const publicIps = publicIpsOf(network, host);
   const planned = ownSubnets(config, network, store, host, publicIps);
-  if ('waitsFor' in planned) return planned;
+  const previousSubnet = host.previousSubnets?.ipv4;
+  const isKept = 'subnets' in planned && KEPT.has(planned.reason);
+  const holder = isKept ? undefined : holderOfPrevious(store, previousSubnet, publicIps);
+  const leaseConflict = previousSubnet && holder && conflictText(previousSubnet, holder);
+  const conflict = leaseConflict === undefined ? {} : { leaseConflict };
+  if ('waitsFor' in planned) return { ...planned, ...conflict };
   const { subnets, reason: subnetReason } = planned;
+  const isNew = subnetReason === 'allocated';
+  const change = isNew ? renumbering(previousSubnet, subnets, holder) : undefined;
+  if (change !== undefined && config.host.renumber === 'never')
+    return { waitsFor: 'renumbering', reason: `${change.reason} (host.renumber: never)`, ...conflict };
 
   const isServed = config.store.type === 'etcd';
   const requires: readonly ResourceKey[] = isServed ? [leaseKey(subnets)] : [];
@@ -83,8 +109,12 @@ export function desiredState(
     backend = backendPlan({
       network,
       subnets,
-      leases: memory.others.listOf(store.leases, publicIps, (lease) =>
-        isHeldBy(publicIps, lease) ? undefined : lease,
+      leases: withHeld(
+        memory.others.listOf(store.leases, publicIps, (lease) =>
+          isHeldBy(publicIps, lease) ? undefined : lease,
+        ),
+        store,
+        publicIps,
       ),
       ...ownLeaseIn(store, publicIps),
       host,
@@ -117,6 +147,8 @@ export function desiredState(
     networks,
     ...(docker && { docker }),
     ignoredLeases: backend.ignored,
+    ...(change && { renumbering: change }),
+    ...conflict,
     objects: {
       'network-config':
         isServed && declared !== undefined ? [{ key: NETWORK_CONFIG_KEY, state: { config: declared } }] : [],
@@ -207,7 +239,12 @@ function ownSubnets(
   const own = [...ownLeases(store, publicIps), ...setAside];
   const kept = plannedSubnets({ ...common, leases: own, taken: [] });
   if ('subnets' in kept && KEPT.has(kept.why)) return { subnets: kept.subnets, reason: kept.why };
-  const planned = plannedSubnets({ ...common, leases: [...store.leases, ...setAside], taken: store.taken });
+  const planned = plannedSubnets({
+    ...common,
+    leases: [...store.leases, ...setAside],
+    // A host that comes back takes its own subnet again: nobody else may in between.
+    taken: [...store.taken, ...heldLeases(store, publicIps).flatMap(({ subnets }) => prefixesOf(subnets))],
+  });
   if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error };
   return { subnets: planned.subnets, reason: planned.why };
 }
@@ -236,6 +273,32 @@ function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: Host
 /** Such a lease is ours, and would be a loop as a peer. */
 function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
   return isSameHost(publicIps, own);
+}
+
+/** The other hosts' leases that are gone for a moment, where nobody has taken their place. */
+function heldLeases({ leases, held = [] }: StoreView, own: PublicIps): readonly Lease[] {
+  if (held.length === 0) return held;
+  const present = leases.flatMap(({ subnets }) => prefixesOf(subnets));
+  const isFree = (prefix: Prefix) => !present.some((other) => overlaps(prefix, other));
+  return held.filter((lease) => !isHeldBy(own, lease) && prefixesOf(lease.subnets).every(isFree));
+}
+
+function withHeld(others: readonly Lease[], store: StoreView, own: PublicIps): readonly Lease[] {
+  const held = heldLeases(store, own);
+  return held.length === 0 ? others : [...others, ...held];
+}
+
+/** The other host's lease on the subnet that this host has in use. */
+function holderOfPrevious(
+  store: StoreView,
+  previousSubnet: Prefix | undefined,
+  own: PublicIps,
+): Lease | undefined {
+  if (previousSubnet === undefined) return undefined;
+  return holderOf(
+    previousSubnet,
+    store.leases.filter((lease) => !isHeldBy(own, lease)),
+  );
 }
 
 function ownLeaseIn(store: StoreView, own: PublicIps): { readonly ownLease?: Lease } {

@@ -1,5 +1,5 @@
 /** All loops of the control plane side by side, and what they reported last. */
-import { type DesiredState, isDecided, type Undecided } from '../model/desired.js';
+import { type DesiredState, isDecided, objectsOf, type Undecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
 import { settledKey } from '../model/keys.js';
 import { KINDS, type KindName, type PlannedAction } from '../model/objects.js';
@@ -54,10 +54,7 @@ export class ControlLoops {
     const loop = new Loop<K>({
       kind,
       reconciler,
-      desired: () => {
-        const state = desired();
-        return isDecided(state) ? state.objects[kind] : undefined;
-      },
+      desired: () => objectsOf(desired(), kind),
       isPresent: (key) => this.#presence.has(key),
       onReport: (report, present) => this.#accept(report, present),
       onAction,

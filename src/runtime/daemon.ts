@@ -85,7 +85,14 @@ export class Daemon {
       random,
       log,
     });
-    this.#keeper = new LeaseKeeper({ access: store, ownLease: () => this.#ownLease(), clock, random, log });
+    this.#keeper = new LeaseKeeper({
+      access: store,
+      ownLease: () => this.#ownLease(),
+      isLive: () => store.state.status === 'live',
+      clock,
+      random,
+      log,
+    });
     this.#conditions = new ConditionLog({ conditions: () => this.#conditionsNow(), clock, log });
     inputs.subscribe(this.loops.wakeChanged);
     inputs.subscribe(this.#conditions.look);

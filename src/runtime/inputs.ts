@@ -9,6 +9,7 @@ import { isSameHost } from '../model/lease.js';
 import { familiesOf } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
+import { Announcement } from './announcement.js';
 import { type BackOff, backOffMs } from './back-off.js';
 import { hostFacts } from './host-facts.js';
 import { Wake } from './wake.js';
@@ -35,6 +36,7 @@ const BACK_OFF: BackOff = { firstMs: 200, mostMs: 5_000 };
 export class Inputs {
   readonly #deps: InputsDependencies;
   readonly #wake = new Wake();
+  readonly #announcement: Announcement;
   readonly #subscribers = new Set<() => void>();
   #config: Config;
   #host: HostFacts | Error | undefined;
@@ -48,6 +50,7 @@ export class Inputs {
   constructor(dependencies: InputsDependencies) {
     this.#deps = dependencies;
     this.#config = dependencies.config;
+    this.#announcement = new Announcement(dependencies.clock);
   }
 
   get config(): Config {
@@ -62,8 +65,14 @@ export class Inputs {
     this.changed();
   }
 
-  /** Same input, same object: it is computed again only after a change. */
+  /** Same input, same object: it is computed again only after a change, or when a renumbering has been announced for long enough. */
   state(): DesiredState | Undecided {
+    const state = this.#stateNow();
+    // A command that runs once shows the plan before it is carried out.
+    return (this.#deps.forwards ? this.#announcement.hold(state) : undefined) ?? state;
+  }
+
+  #stateNow(): DesiredState | Undecided {
     const [config, host, view] = [this.#config, this.#host, this.#deps.storeView()];
     const last = this.#last;
     if (last !== undefined && last.config === config && last.host === host && last.view === view)
@@ -127,6 +136,10 @@ export class Inputs {
 
   /** Keeps looking at the host until `signal` aborts; then resolves. */
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#observe(signal), this.#announcement.run(this.changed, signal)]);
+  }
+
+  async #observe(signal: AbortSignal): Promise<void> {
     const { netlink, files, clock, random } = this.#deps;
     netlink.watch(
       ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],

@@ -9,6 +9,8 @@ export interface LeaseKeeperDependencies {
   readonly access: StoreAccess;
   /** This host's lease as it stands in the store. */
   readonly ownLease: () => Lease | undefined;
+  /** Whether the store serves now. */
+  readonly isLive: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -35,7 +37,7 @@ const BACK_OFF: BackOff = { firstMs: 1_000, mostMs: 60_000 };
 const UNTIL_WOKEN_MS = 3_600_000;
 
 /**
- * - A lease that was not in hand before has an unknown time left: it is refreshed at once.
+ * - A lease that was not in hand before has an unknown time left: it is refreshed as soon as the store serves.
  * - It is refreshed at a third of its time: every 8 h at a TTL of 24 h.
  * - A failed refresh is tried again after a back-off, but no later than a third of what is left.
  * - A reservation is never refreshed.
@@ -91,7 +93,9 @@ export class LeaseKeeper {
       return UNTIL_WOKEN_MS;
     }
     if (this.#held?.etcdLease !== etcdLease) {
-      this.#held = { etcdLease, dueMs: clock.boottimeMs() };
+      // While the store is away there is no hurry to hear that it is.
+      const waitMs = this.#deps.isLive() ? 0 : BACK_OFF.firstMs;
+      this.#held = { etcdLease, dueMs: clock.boottimeMs() + waitMs };
       this.#failures = 0;
     }
     const held = this.#held;

@@ -19,7 +19,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 /** A store that answers by then is not anticipated: it knows better. */
 const SILENCE_MS = 400;
 /** Loading etcd's client takes the processor for that long, and a host that has just booted needs it for its devices. */
-const HEAD_START_MS = 300;
+const HEAD_START_MS = 500;
 /** While the store serves and nothing changes, one write says so. */
 const CONFIRM_MS = 3_600_000;
 /** Of a thousand changes not each is worth a write. */

@@ -16,10 +16,12 @@ import {
   type WatchEnd,
 } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
-import { storeReader } from '../wire/flannel-store.js';
+import { CONFIG_KEY, isLeaseKey, storeReader, storeView } from '../wire/flannel-store.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { withChildAbort } from './child-abort.js';
+import { Departures, GRACE_MS } from './departures.js';
 import { MirroredEntries } from './mirrored-entries.js';
+import { Wake } from './wake.js';
 
 export interface StoreMirrorDependencies {
   readonly store: Store;
@@ -58,6 +60,9 @@ export class StoreMirror implements StoreAccess {
   readonly #deps: StoreMirrorDependencies;
   readonly #mirrored = new MirroredEntries();
   readonly #read = storeReader();
+  readonly #departures = new Departures();
+  /** What went away must be asked for again. */
+  readonly #doubt = new Wake();
   readonly #subscribers = new Set<() => void>();
   #view: StoreView | undefined;
   #viewedFor: NetworkConfig | undefined;
@@ -95,7 +100,9 @@ export class StoreMirror implements StoreAccess {
     if (!this.#isRead) return undefined;
     const declared = this.#deps.declared?.();
     if (this.#view === undefined || this.#viewedFor !== declared) {
-      this.#view = this.#read(this.#mirrored.entries, declared);
+      const view = this.#read(this.#mirrored.entries, declared);
+      const held = storeView(this.#departures.held, declared).leases;
+      this.#view = held.length === 0 ? view : { ...view, held };
       this.#viewedFor = declared;
     }
     return this.#view;
@@ -124,8 +131,12 @@ export class StoreMirror implements StoreAccess {
    */
   async refresh(signal: AbortSignal): Promise<void> {
     const knownBefore = this.#mirrored.revision;
+    const askedMs = this.#deps.clock.boottimeMs();
     const list = await this.store.snapshot(signal);
+    const { entries: before } = this.#mirrored;
     const { hasChanged, isNewHistory } = this.#mirrored.applyList(list, knownBefore);
+    this.#noteDepartures(before, isNewHistory);
+    const isLetGo = this.#departures.confirm(askedMs);
     this.#isRead = true;
     if (isNewHistory) {
       this.#deps.log.warn({ revision: list.revision.toString() }, 'store replaced');
@@ -133,7 +144,7 @@ export class StoreMirror implements StoreAccess {
       this.#endWatch();
     }
     const isNowLive = this.#setStatus('live');
-    if (hasChanged || isNowLive) this.#changed(hasChanged);
+    if (hasChanged || isLetGo || isNowLive) this.#changed(hasChanged || isLetGo);
   }
 
   /** Follows the store until `signal` aborts; then resolves. */
@@ -171,13 +182,33 @@ export class StoreMirror implements StoreAccess {
       const end = await store.watch(
         this.#mirrored.listed + 1n,
         (events) => {
-          if (this.#mirrored.applyEvents(events)) this.#changed(true);
+          const { entries: before } = this.#mirrored;
+          if (!this.#mirrored.applyEvents(events)) return;
+          this.#noteDepartures(before, false);
+          this.#changed(true);
         },
         over.signal,
       );
       over.abort();
       return (await relisting) ?? watchError(end);
     });
+  }
+
+  /** What went away in doubtful company is asked for again at once, and held until that is settled. */
+  #noteDepartures(before: TrackedList<StoreEntry>, isNewHistory: boolean): void {
+    const { clock, log } = this.#deps;
+    const { entries } = this.#mirrored;
+    const gone: StoreEntry[] = [];
+    for (const key of entries.differences(before)) {
+      const [was, is] = [before.get(key), entries.get(key)];
+      if (is !== undefined) this.#departures.returned(key);
+      else if (was !== undefined && isLeaseKey(key)) gone.push(was);
+    }
+    if (gone.length === 0) return;
+    const left = entries.list.length - (entries.get(CONFIG_KEY) === undefined ? 0 : 1);
+    if (!this.#departures.note(gone, left, isNewHistory, clock.boottimeMs())) return;
+    log.warn({ gone: this.#departures.held.length, left, holdMs: GRACE_MS }, 'leases vanished');
+    this.#doubt.wake();
   }
 
   /** An outage is told once, and again when it has another cause; of a line that keeps breaking ever less is told. */
@@ -201,7 +232,10 @@ export class StoreMirror implements StoreAccess {
     const { clock, random } = this.#deps;
     try {
       for (;;) {
-        await clock.sleep(Math.round(RELIST_MS * (0.75 + 0.5 * random.next())), signal);
+        const { untilMs } = this.#departures;
+        const usualMs = Math.round(RELIST_MS * (0.75 + 0.5 * random.next()));
+        const pauseMs = untilMs === undefined ? usualMs : Math.max(0, untilMs - clock.boottimeMs());
+        await this.#doubt.wait(clock, pauseMs, signal);
         await this.refresh(signal);
       }
     } catch (error) {

@@ -23,6 +23,10 @@ export { networkJson } from './flannel-network.js';
 export const CONFIG_KEY = 'config';
 const SUBNETS = 'subnets/';
 
+export function isLeaseKey(key: string): boolean {
+  return key.startsWith(SUBNETS);
+}
+
 /** The key of a lease in the store. */
 export function leaseEntryKey(subnets: Subnets): string {
   return SUBNETS + subnetKey(subnets);
@@ -51,7 +55,7 @@ export function storeReader(): (entries: TrackedList<StoreEntry>, declared?: Net
     const inUse = declared ?? (network && 'config' in network ? network.config : undefined);
     book.turnTo(
       reading.of(entries, inUse, (entry) =>
-        entry.key.startsWith(SUBNETS) ? { key: entry.key, read: readLease(entry, inUse) } : undefined,
+        isLeaseKey(entry.key) ? { key: entry.key, read: readLease(entry, inUse) } : undefined,
       ),
     );
     const { leases, quarantined, holders } = book;

@@ -187,10 +187,14 @@ test('a wiped etcd is believed, and followed from its own beginning', async () =
       await etcd.wipe();
       await etcd.start();
       await eventually('the emptiness is seen', 2_000, () => assert.deepEqual(subnetsOf(mirror), []));
+      assert.equal(mirror.view()?.held?.length, 5);
       assert.ok(mirror.state.revision < before);
       await etcd.ctl('put', `${PREFIX}/subnets/10.5.9.0-24`, lease(9));
       await eventually('the new lease is seen', 2_000, () =>
         assert.deepEqual(subnetsOf(mirror), ['10.5.9.0/24']),
+      );
+      await eventually('the others are let go of', 15_000, () =>
+        assert.equal(mirror.view()?.held, undefined),
       );
     });
   });

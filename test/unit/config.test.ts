@@ -12,7 +12,7 @@ const NETWORK = { cidr: parsePrefix('4.0.0.0/16'), subnetLength: 24 };
 
 const DEFAULTS: Config = {
   network: { publish: 'create', mtu: 'auto', ipMasq: false },
-  host: { interface: { by: 'default-route' }, publicIps: {}, subnets: {} },
+  host: { interface: { by: 'default-route' }, publicIps: {}, subnets: {}, renumber: 'auto' },
   store: {
     type: 'etcd',
     endpoints: ['http://127.0.0.1:2379'],
@@ -67,6 +67,7 @@ host:
   interface: eth1
   publicIP: 10.8.65.66
   subnet: 4.0.8.128/25
+  renumber: never
 store:
   etcd:
     endpoints: ["https://10.8.64.10:2379", "https://[fd00::10]:2379"]
@@ -103,6 +104,7 @@ instance:
       interface: { by: 'name', name: 'eth1' },
       publicIps: { ipv4: '10.8.65.66' },
       subnets: { ipv4: '4.0.8.128/25' },
+      renumber: 'never',
     },
     store: {
       type: 'etcd',

@@ -3,7 +3,13 @@ import test from 'node:test';
 import { readConfig } from '../../../src/config/read-config.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Config } from '../../../src/model/config.js';
-import { type DesiredInput, type DesiredState, desiredState, isDecided } from '../../../src/model/desired.js';
+import {
+  type DesiredInput,
+  type DesiredState,
+  desiredState,
+  isDecided,
+  objectsOf,
+} from '../../../src/model/desired.js';
 import type { HostFacts } from '../../../src/model/host.js';
 import type { Lease } from '../../../src/model/lease.js';
 import { KINDS } from '../../../src/model/objects.js';
@@ -304,3 +310,57 @@ for (const { name, input, waitsFor, reason } of UNDECIDED) {
     assert.match(state.reason, reason);
   });
 }
+
+const PREVIOUS = { ...HOST, previousSubnets: { ipv4: parsePrefix('4.0.100.0/24') } };
+const THIEF = lease('4.0.100.0/24', '10.8.65.53');
+
+test('a subnet that another host has taken is not fought for: another one takes its place, and it is said', () => {
+  const { subnets, renumbering } = decided({ store: view([THIEF]), host: PREVIOUS });
+  assert.notEqual(subnets.ipv4, '4.0.100.0/24');
+  assert.equal(
+    renumbering?.reason,
+    '4.0.100.0/24, which this host has in use, is held by 10.8.65.53 (4.0.100.0/24); ' +
+      `${subnets.ipv4} takes its place: containers keep addresses of 4.0.100.0/24, and are cut off, until Docker is restarted`,
+  );
+});
+
+test('a host that must not be renumbered waits, and forwards nothing into what is not its own', () => {
+  const never = config(`${ARTICLE}host: { renumber: never }\n`);
+  const state = desiredState({ config: never, store: view([THIEF]), host: PREVIOUS, forwards: true });
+  assert.ok(!isDecided(state));
+  assert.equal(state.waitsFor, 'renumbering');
+  assert.deepEqual(
+    KINDS.filter((kind) => objectsOf(state, kind) !== undefined),
+    ['forwarder'],
+  );
+  assert.deepEqual(objectsOf(state, 'forwarder'), []);
+});
+
+test('a network that has no place for the subnet in use is a renumbering, and no conflict', () => {
+  const never = config(`${ARTICLE.replace('4.0.0.0/16', '5.0.0.0/16')}host: { renumber: never }\n`);
+  const state = desiredState({ config: never, store: view([]), host: PREVIOUS, forwards: true });
+  assert.ok(!isDecided(state));
+  assert.match(state.reason, /^the network has no place for 4\.0\.100\.0\/24/);
+  assert.equal(objectsOf(state, 'forwarder'), undefined, 'it goes on as it is');
+});
+
+test("neither a first subnet nor one that is this host's already is a renumbering", () => {
+  assert.equal(decided({ store: view([]) }).renumbering, undefined);
+  assert.equal(decided({ store: view([]), host: PREVIOUS }).renumbering, undefined);
+  const elsewhere = view([lease('4.0.7.0/24', '10.8.65.66')]);
+  assert.equal(decided({ store: elsewhere, host: PREVIOUS }).renumbering, undefined);
+});
+
+test('leases that vanished with most others stay peers, and their subnets stay theirs', () => {
+  const { objects, subnets } = decided({ store: view([], { held: [OWN, OTHER] }) });
+  assert.deepEqual(
+    objects.peer.map(({ state: { subnet, publicIp } }) => [subnet, publicIp]),
+    [['4.0.32.0/24', '10.8.65.53']],
+  );
+  assert.notEqual(subnets.ipv4, '4.0.32.0/24');
+  const taken = decided({ store: view([lease('4.0.32.0/24', '10.8.65.7')], { held: [OTHER] }) });
+  assert.deepEqual(
+    taken.objects.peer.map(({ state }) => state.publicIp),
+    ['10.8.65.7'],
+  );
+});

@@ -311,3 +311,49 @@ test('whether the host forwards is part of what is wanted', async () => {
   assert.ok(isDecided(state));
   assert.equal(state.objects.forwarder.length, 1);
 });
+
+const OTHER_HOST = { publicIps: { ipv4: parseAddress('10.8.65.53') }, backendType: '' };
+const STOLEN: StoreView = {
+  leases: [
+    {
+      subnets: { ipv4: parsePrefix('4.0.100.0/24') },
+      attributes: OTHER_HOST,
+      createRevision: 2n,
+      modRevision: 9n,
+      etcdLease: '8',
+    },
+  ],
+  quarantined: [],
+  taken: [parsePrefix('4.0.100.0/24')],
+};
+
+test('another subnet is announced for five seconds before it is planned with', async () => {
+  const world = new InputsWorld();
+  world.files.edit('/run/flannel/subnet.env', 'FLANNEL_SUBNET=4.0.100.1/24\n');
+  const stop = new AbortController();
+  const running = world.inputs.run(stop.signal);
+  await world.clock.advance(200);
+  assert.equal(world.publicIp(), '10.8.65.66');
+
+  world.view = STOLEN;
+  const announced = world.inputs.state();
+  assert.ok(!isDecided(announced) && announced.waitsFor === 'renumbering');
+  assert.match(announced.leaseConflict ?? '', /^4\.0\.100\.0\/24, .* is held by 10\.8\.65\.53/);
+  assert.equal(world.inputs.state(), announced, 'the same object');
+  await world.clock.advance(4_000);
+  // Put right in time, nothing came of it; and the next one is announced as long as the first.
+  world.view = NOTHING;
+  assert.ok(isDecided(world.inputs.state()));
+  world.view = STOLEN;
+  assert.ok(!isDecided(world.inputs.state()));
+  await world.clock.advance(4_900);
+  assert.ok(!isDecided(world.inputs.state()));
+  const { told } = world;
+  await world.clock.advance(200);
+  assert.equal(world.told, told + 1);
+  const state = world.inputs.state();
+  assert.ok(isDecided(state));
+  assert.notEqual(state.subnets.ipv4, '4.0.100.0/24');
+  stop.abort();
+  await running;
+});

@@ -34,6 +34,7 @@ class KeeperWorld {
     this.keeper = new LeaseKeeper({
       access: this.access,
       ownLease: (): Lease | undefined => this.access.view()?.leases[0],
+      isLive: () => true,
       clock: this.clock,
       random: { next: () => this.chance },
       log,

@@ -282,3 +282,61 @@ test('a subscriber that has left is not woken', async () => {
     assert.equal(woken, 0);
   });
 });
+
+const heldOf = (mirror: StoreMirror) => mirror.view()?.held?.map(({ subnets }) => subnets.ipv4);
+
+/** Three leases where one is usual. */
+async function threeLeases(store: FakeStore): Promise<void> {
+  for (const host of [2, 3]) await store.put(`subnets/10.5.${host}.0-24`, lease(`192.0.2.${host}`));
+}
+
+test('leases that are all deleted at once are held until a list after the grace confirms it', async () => {
+  await mirroring(async ({ store, clock, mirror, subnets }) => {
+    await clock.advance(60_000);
+    const before = store.asked.snapshot;
+    for (const host of [1, 2, 3]) await store.delete(`subnets/10.5.${host}.0-24`);
+    await settle();
+    assert.deepEqual([subnets(), heldOf(mirror)?.length], [[], 3]);
+    assert.ok(store.asked.snapshot > before, 'it is asked again at once');
+    await store.put('subnets/10.5.2.0-24', lease('192.0.2.2'));
+    await settle();
+    assert.deepEqual([subnets(), heldOf(mirror)], [['10.5.2.0/24'], ['10.5.1.0/24', '10.5.3.0/24']]);
+    await clock.advance(9_000);
+    assert.equal(heldOf(mirror)?.length, 2);
+    await clock.advance(1_500);
+    assert.equal(heldOf(mirror), undefined);
+  }, threeLeases);
+});
+
+test('while nobody confirms it, they are held', async () => {
+  await mirroring(async ({ store, clock, mirror }) => {
+    for (const host of [1, 2, 3]) await store.delete(`subnets/10.5.${host}.0-24`);
+    await settle();
+    store.goDown();
+    await clock.advance(60_000);
+    assert.equal(heldOf(mirror)?.length, 3);
+    store.comeBack();
+    await clock.advance(3_000);
+    assert.equal(heldOf(mirror), undefined);
+  }, threeLeases);
+});
+
+test('what a wiped store lacks is held, whatever its cluster calls itself', async () => {
+  for (const clusterId of ['1', 'another']) {
+    await mirroring(async ({ store, clock, mirror, subnets }) => {
+      store.wipe(clusterId);
+      await clock.advance(1_500);
+      assert.deepEqual([subnets(), heldOf(mirror)?.length], [[], 3]);
+      await clock.advance(12_000);
+      assert.equal(heldOf(mirror), undefined);
+    }, threeLeases);
+  }
+});
+
+test('one host that leaves is believed at once', async () => {
+  await mirroring(async ({ store, mirror, subnets }) => {
+    await store.delete('subnets/10.5.2.0-24');
+    await settle();
+    assert.deepEqual([subnets(), heldOf(mirror)], [['10.5.1.0/24', '10.5.3.0/24'], undefined]);
+  }, threeLeases);
+});
