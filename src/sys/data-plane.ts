@@ -20,6 +20,7 @@ import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
 import { linkIndex, type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
 import { PacketWorker } from './packet-worker.js';
+import { SenderFilter } from './sender-filter.js';
 
 /** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
 const TAKEN_RETRY_MS = 1000;
@@ -67,10 +68,12 @@ class WorkerDataPlane implements DataPlane {
   #worker: PacketWorker | undefined;
   #confirmed: ForwarderState | undefined;
   #rows = new PeerRows();
+  readonly #filter: SenderFilter;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(log: Log) {
     this.#log = log;
+    this.#filter = new SenderFilter(log);
   }
 
   start(): void {
@@ -101,7 +104,8 @@ class WorkerDataPlane implements DataPlane {
     const peers = this.#rows
       .confirmedRows()
       .map(({ subnet, row }) => ({ subnet, ...this.#counters.row(row) }));
-    return { ...this.#counters.totals(), peers };
+    const { drops, ...traffic } = this.#counters.totals();
+    return { ...traffic, drops: { ...drops, not_received: this.#filter.drops() }, peers };
   }
 
   offloads(): Offloads {
@@ -153,6 +157,7 @@ class WorkerDataPlane implements DataPlane {
     }
     const replaced = (Object.keys(opened) as Device[]).map((device) => this.#given[device]);
     Object.assign(this.#given, opened);
+    this.#filter.use(this.#given.socket?.fd, state);
     const onConfirmed = () => {
       for (const device of replaced) this.#close(device);
       // A device may have been lost while the loop was being told.
@@ -216,6 +221,7 @@ class WorkerDataPlane implements DataPlane {
       throw new SystemError('Cannot add peers: the packet loop holds 65,536 at most', 'ENOSPC');
     }
     const messages = refuseIpv6(() => this.#rows.messages(change));
+    this.#filter.change(change);
     // All are on their way before the first is awaited: the book already counts with every one of them.
     await Promise.all(messages.map((message) => this.#send(worker, message, signal)));
   }
@@ -254,12 +260,15 @@ class WorkerDataPlane implements DataPlane {
     for (const device of this.#open) this.#close(device);
     this.#confirmed = undefined;
     this.#rows = new PeerRows();
+    this.#filter.clear();
     if (error !== undefined) this.#log.error({ error: error.message }, 'packet loop died');
     this.#wakeAll();
   }
 
   #close(device: OpenDevice | undefined): void {
-    if (device !== undefined && this.#open.delete(device)) libc.close(device.fd);
+    if (device === undefined || !this.#open.delete(device)) return;
+    this.#filter.forget(device.fd);
+    libc.close(device.fd);
   }
 
   #wakeAll(): void {

@@ -130,6 +130,24 @@ export function setSocketOption(fd: number, level: number, option: number, value
   );
 }
 
+const filterProgram = koffi.struct({ length: 'uint16_t', instructions: 'const uint8_t *' }); // struct sock_fprog
+const setFilter = libc.func('setsockopt', 'int', [
+  'int',
+  'int',
+  'int',
+  koffi.pointer(filterProgram),
+  'uint32_t',
+]);
+
+/** SO_ATTACH_FILTER and the like: `program` is an array of struct sock_filter, eight bytes each. */
+export function setSocketProgram(fd: number, option: number, program: Uint8Array): void {
+  const argument = { length: program.length / 8, instructions: program };
+  checked(
+    setFilter(fd, SOL_SOCKET, option, argument, koffi.sizeof(filterProgram)),
+    `attach a filter of ${argument.length} instructions`,
+  );
+}
+
 /** Fills `value` and returns how many bytes the kernel wrote. */
 export function socketOption(fd: number, level: number, option: number, value: Uint8Array): number {
   const valueBytes = [value.length];
