@@ -1,11 +1,13 @@
 /** The reconcilers of one instance over a set of ports, real or fake. Knows every reconciler and no implementation of a port. */
+import { commandRecordPath } from './model/command-record.js';
 import type { Config } from './model/config.js';
 import { isDecided } from './model/desired.js';
 import { linkAlias } from './model/mark.js';
 import { cidrsOf } from './model/network.js';
 import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
-import type { DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
+import type { Commands, DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
 import { addressReconciler } from './reconcilers/address.js';
+import { commandReconciler } from './reconcilers/command.js';
 import { dockerBridgeReconciler } from './reconcilers/docker-bridge.js';
 import { type DockerSettingsPlace, dockerSettingsReconciler } from './reconcilers/docker-settings.js';
 import { fdbReconciler } from './reconcilers/fdb.js';
@@ -32,11 +34,12 @@ export interface HostPorts {
   readonly sysctls: Sysctls;
   readonly firewall: Firewall;
   readonly files: Files;
+  readonly commands: Commands;
 }
 
 /** All kinds; those of the packet loop only where there is one. */
 export function reconcilersOf(
-  { netlink, tuns, sysctls, firewall, files }: HostPorts,
+  { netlink, tuns, sysctls, firewall, files, commands }: HostPorts,
   inputs: Inputs,
   access: StoreAccess,
   dataPlane?: DataPlane,
@@ -54,6 +57,7 @@ export function reconcilersOf(
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
     ),
+    command: commandReconciler(commands, files, commandRecordPath(instance), () => inputs.observeHost()),
     link: linkReconciler(netlink, tuns, alias, scope, (name) => dataPlane?.forwarder()?.tun === name),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),

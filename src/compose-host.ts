@@ -68,6 +68,7 @@ function hostPorts() {
     sysctls: kernelSysctls,
     firewall: new HostFirewall(),
     files: systemFiles,
+    commands: systemCommands,
     clock: systemClock,
     random: systemRandom,
   };

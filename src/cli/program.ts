@@ -56,6 +56,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   const path = (options: { file: string }) => context.absolutePath(options.file);
   const output = () =>
     new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
+  const adopt = () => new Option('--adopt', 'take over what a stopped flanneld left on this host');
   const timeout = () =>
     new Option('--timeout <duration>', 'how long to try, such as 30s or 2m')
       .argParser(durationMs)
@@ -74,9 +75,13 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   verb('diff', 'show what would be changed; writes nothing')
     .addOption(file())
     .addOption(output())
+    .addOption(adopt())
     .option('--detailed-exitcode', 'end with 2 for drift and with 1 for any failure, as Terraform does')
-    .action(async (options: { file: string; output: Format; detailedExitcode?: boolean }) => {
-      const differing = diff(context, path(options), options.output);
+    .action(async (options: DiffFlags) => {
+      const differing = diff(context, path(options), {
+        format: options.output,
+        adopt: options.adopt ?? false,
+      });
       if (options.detailedExitcode !== true) return done(await differing);
       done(terraformExitCode(await differing.catch((error: unknown) => exitCodeOf(error, context))));
     });
@@ -84,8 +89,15 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addOption(file())
     .addOption(output())
     .addOption(timeout())
-    .action(async (options: { file: string; output: Format; timeout: number }) =>
-      done(await apply(context, path(options), { format: options.output, timeoutMs: options.timeout })),
+    .addOption(adopt())
+    .action(async (options: { file: string; output: Format; timeout: number; adopt?: boolean }) =>
+      done(
+        await apply(context, path(options), {
+          format: options.output,
+          timeoutMs: options.timeout,
+          adopt: options.adopt ?? false,
+        }),
+      ),
     );
   verb('run', 'keep it so, and carry the packets')
     .addOption(file())
@@ -166,4 +178,11 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;
+}
+
+interface DiffFlags {
+  readonly file: string;
+  readonly output: Format;
+  readonly adopt?: boolean;
+  readonly detailedExitcode?: boolean;
 }

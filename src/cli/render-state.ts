@@ -10,6 +10,7 @@ const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
     );
     return [...families, `backend ${backend.type}`].join(', ');
   },
+  command: ({ run }) => run?.argv.join(' ') ?? '',
   lease: ({ attributes: { publicIps } }) =>
     `at ${[publicIps.ipv4, publicIps.ipv6].filter((ip) => ip !== undefined).join(', ')}`,
   link: ({ kind, mtu, multiQueue, vxlan }) =>

@@ -4,7 +4,7 @@ import type { Backend } from '../model/backends/backend.js';
 import type { Option } from '../model/backends/options.js';
 import { BACKENDS, DEFAULT_BACKEND } from '../model/backends/table.js';
 import type { BackendConfig } from '../model/network.js';
-import { argument, choice, flag, integer, inWords, list, section } from './fields.js';
+import { choice, flag, integer, inWords, isOneLine, list, section } from './fields.js';
 
 export function backendSection() {
   const [first, ...others] = BACKENDS.map(sectionOf);
@@ -39,6 +39,12 @@ function optionField(option: Option): z.ZodType {
   return optional.meta({ description: option.about, examples: [option.example] });
 }
 
+/** Checked and left as it is: of what is made into something else JSON Schema shows no example. */
+function words() {
+  const error = 'must be one line of text';
+  return z.string({ error }).min(1, { error }).refine(isOneLine, { error });
+}
+
 function fieldOf(option: Option): z.ZodType {
   switch (option.kind) {
     case 'integer':
@@ -48,7 +54,7 @@ function fieldOf(option: Option): z.ZodType {
     case 'choice':
       return choice(option.of);
     case 'command':
-      return z.union([z.string().min(1), list(argument()).min(1)], {
+      return z.union([words(), list(words()).min(1)], {
         error: 'must be a command, as one text or as a list of its words',
       });
     default:

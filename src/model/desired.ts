@@ -157,10 +157,14 @@ export function desiredState(
             {
               key: leaseKey(subnets),
               state: lease,
-              requires: declared === undefined ? [] : [NETWORK_CONFIG_KEY],
+              requires: [
+                ...(declared === undefined ? [] : [NETWORK_CONFIG_KEY]),
+                ...(backend.leaseRequires ?? []),
+              ],
             },
           ]
         : [],
+      command: objects.command ?? [],
       link: objects.link ?? [],
       sysctl: [
         ...forwardingSysctls(network, host).map((state) => ({

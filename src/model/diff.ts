@@ -18,6 +18,13 @@ export interface Observed<State> {
   readonly key: ResourceKey;
   readonly state: State;
   readonly ours: boolean;
+  /** By its form a flannel that was here has left it: not ours, unless the operator says to adopt such. */
+  readonly left?: boolean;
+}
+
+/** As the operator wants it who takes over from flannel: what that has left counts as ours. */
+export function adopted<State>(observed: readonly Observed<State>[]): readonly Observed<State>[] {
+  return observed.map((object) => (object.left ? { ...object, ours: true } : object));
 }
 
 /** What a kind of object must know about itself to be compared. */
@@ -28,6 +35,8 @@ export interface Kind<State> {
   readonly missing?: (want: State) => string;
   /** Whether traffic stops for a moment when this is done. Default: never. */
   readonly interrupts?: (verb: Action['verb'], want: State | undefined, have: State | undefined) => boolean;
+  /** Each object carries a mark of its own, which an adopted one gets even where it is as wanted otherwise. */
+  readonly isMarked?: boolean;
   /** What must be in place before any object of the kind is deleted, beside what the wanted ones require. */
   readonly deletesAfter?: readonly ResourceKey[];
 }
@@ -59,7 +68,11 @@ export function addition<State>(
     const interrupts = kind.interrupts?.('create', state, undefined) ?? false;
     return { verb: 'create', key, reason, after: state, requires, interrupts };
   }
-  const differences = kind.differences(state, have.state);
+  const isTakenOver = kind.isMarked && have.left && have.ours;
+  const differences = [
+    ...(isTakenOver ? ['left by flannel, adopted'] : []),
+    ...kind.differences(state, have.state),
+  ];
   // A foreign object equal to the wanted one serves as well as ours: nothing to do, nothing to own.
   if (differences.length === 0) return undefined;
   const reason = differences.join('; ');
@@ -86,10 +99,12 @@ export function planOf<State>(
   // While what is wanted has to wait, what is there stays in use: a host that gets no lease in a new network goes
   // on in the old one.
   const requires = [...new Set([...awaited, ...(kind.deletesAfter ?? [])])].sort();
-  for (const { key, state, ours } of surplus) {
+  for (const { key, state, ours, left } of surplus) {
+    if (left && !ours) foreign.push({ key, reason: 'left by flannel: --adopt takes it away', blocks: false });
     if (!ours) continue;
+    const reason = left ? 'left by flannel, not wanted' : 'not wanted any more';
     const interrupts = kind.interrupts?.('delete', undefined, state) ?? false;
-    actions.push({ verb: 'delete', key, reason: 'not wanted any more', before: state, requires, interrupts });
+    actions.push({ verb: 'delete', key, reason, before: state, requires, interrupts });
   }
   return { actions: inOrder(actions), foreign: foreign.sort(byKey) };
 }

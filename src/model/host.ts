@@ -23,6 +23,8 @@ export interface HostFacts {
   readonly publicIps: PublicIps;
   /** What the external interface reaches without a gateway, and the narrower routes in there that lead elsewhere. */
   readonly reach: readonly Reach[];
+  /** What the operator's command of before the start has printed (backend extension). */
+  readonly startupOutput?: string;
   /** FLANNEL_SUBNET and FLANNEL_IPV6_SUBNET of an earlier subnet.env, masked to their networks. */
   readonly previousSubnets?: Subnets;
   /** The kernel itself takes routes of this interface from IPv6 router advertisements (accept_ra). */

@@ -23,6 +23,10 @@ export function leaseKey(subnets: Subnets): ResourceKey {
   return `lease:${subnetKey(subnets)}`;
 }
 
+export function commandKey(purpose: string): ResourceKey {
+  return `command:${purpose}`;
+}
+
 export function linkKey(name: string): ResourceKey {
   return `link:${name}`;
 }

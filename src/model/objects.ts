@@ -12,6 +12,26 @@ import type { LeaseAttributes, Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
 import type { Action, Plan } from './plan.js';
 
+/** A command of the operator's, as it is run. */
+export interface CommandLine {
+  readonly argv: readonly string[];
+  /** Beside what this process has. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly input: string;
+  readonly timeoutMs: number;
+}
+
+/** Something that a command was run for: the start, or another host's subnet. */
+export interface CommandState {
+  /** `pre-startup`, `post-startup`, `10.5.34.0/24`. */
+  readonly purpose: string;
+  readonly run?: CommandLine;
+  /** Run when it is not wanted any more. */
+  readonly undo?: CommandLine;
+  /** What `run` printed. Never wanted, never compared. */
+  readonly output?: string;
+}
+
 /** A network device. `alias` is our mark: `flannelette <instance>`. */
 export interface LinkState {
   readonly name: string;
@@ -61,6 +81,8 @@ export interface RouteState {
   /** RTN_* and RT_SCOPE_* of linux/rtnetlink.h by name; wanted are `unicast`, and `global` or `link`. */
   readonly type: string;
   readonly scope: NetlinkScope;
+  /** Who made it (RTPROT_*), where that was not us: it is deleted by this. Never wanted, never compared. */
+  readonly protocol?: number;
 }
 
 /** RT_SCOPE_* of linux/rtnetlink.h; `global` is RT_SCOPE_UNIVERSE. */
@@ -182,6 +204,7 @@ export interface PeerState {
 /** Kind of object → its state. The order is the order in which one-shot `apply` creates; deletes run backwards. */
 export interface StateOf {
   'network-config': NetworkConfigState;
+  command: CommandState;
   lease: LeaseState;
   link: LinkState;
   sysctl: SysctlState;
@@ -202,6 +225,7 @@ export type KindName = keyof StateOf;
 
 export const KINDS = [
   'network-config',
+  'command',
   'lease',
   'link',
   'sysctl',

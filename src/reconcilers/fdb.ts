@@ -20,13 +20,20 @@ export function fdbReconciler(netlink: Netlink, alias: string, scope: () => Scop
   return {
     name: 'fdb',
     async observe(_desired, _signal, remade) {
-      const { present, marked } = await markedDevices(netlink, scope(), alias, remade);
+      const { present, marked, left } = await markedDevices(netlink, scope(), alias, remade);
       const lists = await Promise.all(present.map((link) => netlink.fdb(link)));
-      return lists
-        .flat()
-        .flatMap(({ permanent, ...state }) =>
-          permanent ? [{ key: fdbKey(state.link, state.mac), state, ours: marked.has(state.link) }] : [],
-        );
+      return lists.flat().flatMap(({ permanent, ...state }) =>
+        permanent
+          ? [
+              {
+                key: fdbKey(state.link, state.mac),
+                state,
+                ours: marked.has(state.link),
+                left: left.has(state.link),
+              },
+            ]
+          : [],
+      );
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>

@@ -9,6 +9,7 @@ import { listDifferences } from './ordered-list.js';
 import type { Reconciler } from './reconciler.js';
 
 const kind: Kind<ForwardState> = {
+  isMarked: true,
   differences: (want, have) => [
     ...listDifferences(want.accept, have.accept, {
       missing: (network) => `${network} is not accepted`,
@@ -30,7 +31,12 @@ export function forwardReconciler(firewall: Firewall, chain: string): Reconciler
     async observe(_desired, signal) {
       const read = FAMILIES.map((family) => firewall.forward(family, chain, signal));
       const found = (await Promise.all(read)).filter((object) => object !== undefined);
-      return found.map(({ state, ours }) => ({ key: forwardKey(state.family, chain), state, ours }));
+      return found.map(({ state, ours }) => ({
+        key: forwardKey(state.family, chain),
+        state,
+        ours,
+        left: !ours,
+      }));
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>

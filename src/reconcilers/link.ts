@@ -6,6 +6,7 @@ import type { LinkState, VxlanState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkLink, Tuns } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { isLeftByFlannel } from './marked-devices.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
@@ -17,7 +18,8 @@ const kind: Kind<LinkState> = {
       differences.push(`multi-queue ${onOff(have.multiQueue)}, want ${onOff(want.multiQueue)}`);
     if (want.vxlan !== undefined && have.vxlan !== undefined)
       differences.push(...vxlanDifferences(want.vxlan, have.vxlan));
-    if (have.alias !== want.alias)
+    // One that flannel has left carries packets as well as ours; --adopt puts the mark on it.
+    if (have.alias !== want.alias && !(have.alias === '' && have.vxlan !== undefined))
       differences.push(`alias ${quoted(have.alias)}, want ${quoted(want.alias)}`);
     if (have.mtu !== want.mtu) differences.push(`mtu ${have.mtu}, want ${want.mtu}`);
     if (have.up !== want.up) differences.push(`${have.up ? 'up' : 'down'}, want ${want.up ? 'up' : 'down'}`);
@@ -27,6 +29,7 @@ const kind: Kind<LinkState> = {
     verb === 'delete' || (want !== undefined && have !== undefined && mustBeRemade(want, have)),
   // A former backend's device carries packets until the routes are those of the next.
   deletesAfter: [settledKey('route')],
+  isMarked: true,
 };
 
 /**
@@ -81,8 +84,12 @@ export function linkReconciler(
       const isOurs = (link: NetlinkLink) =>
         link.alias === alias || (devices.includes(link.name) && isUnfinished(link, holds(link.name)));
       return (await netlink.links())
-        .filter((link) => isOurs(link) || wanted.has(link.name))
-        .map((link) => ({ key: linkKey(link.name), state: stateOf(link), ours: isOurs(link) }));
+        .filter((link) => isOurs(link) || wanted.has(link.name) || isLeftByFlannel(link))
+        .map((link) => {
+          const ours = isOurs(link);
+          const left = !ours && isLeftByFlannel(link);
+          return { key: linkKey(link.name), state: stateOf(link), ours, left };
+        });
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) => carryOut(actions, signal, step),

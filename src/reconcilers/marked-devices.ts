@@ -1,11 +1,18 @@
 /** Which of this network's devices are there, and which of them are ours. */
-import type { Netlink } from '../ports.js';
+import type { Netlink, NetlinkLink } from '../ports.js';
 import type { Scope } from './scope.js';
 
 export interface MarkedDevices {
   readonly present: readonly string[];
   /** Those that carry our mark: what is on one of them is ours. */
   readonly marked: ReadonlySet<string>;
+  /** Those that flannel has left. */
+  readonly left: ReadonlySet<string>;
+}
+
+/** flannel's VXLAN devices outlive it, and carry no mark. */
+export function isLeftByFlannel({ name, alias, vxlan }: NetlinkLink): boolean {
+  return vxlan !== undefined && alias === undefined && /^flannel(-v6)?\.\d+$/.test(name);
 }
 
 /** `remade`: see Reconciler. */
@@ -19,5 +26,6 @@ export async function markedDevices(
   return {
     present: links.map(({ name }) => name),
     marked: new Set(links.filter((link) => link.alias === alias).map(({ name }) => name)),
+    left: new Set(links.filter(isLeftByFlannel).map(({ name }) => name)),
   };
 }

@@ -23,15 +23,20 @@ export function neighbourReconciler(
   return {
     name: 'neighbour',
     async observe(_desired, _signal, remade) {
-      const { present, marked } = await markedDevices(netlink, scope(), alias, remade);
+      const { present, marked, left } = await markedDevices(netlink, scope(), alias, remade);
       const lists = await Promise.all(present.map((link) => netlink.neighbours(link)));
-      return lists
-        .flat()
-        .flatMap(({ permanent, ...state }) =>
-          permanent
-            ? [{ key: neighbourKey(state.link, state.address), state, ours: marked.has(state.link) }]
-            : [],
-        );
+      return lists.flat().flatMap(({ permanent, ...state }) =>
+        permanent
+          ? [
+              {
+                key: neighbourKey(state.link, state.address),
+                state,
+                ours: marked.has(state.link),
+                left: left.has(state.link),
+              },
+            ]
+          : [],
+      );
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>

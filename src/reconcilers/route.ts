@@ -1,7 +1,7 @@
 /** Routes of the network. Ours carry our protocol number; whatever else stands in their place is left alone. */
 import { contains } from '../model/address.js';
 import { diff, type Kind, type Observed } from '../model/diff.js';
-import { routeKey } from '../model/keys.js';
+import { MAIN_TABLE, routeKey } from '../model/keys.js';
 import type { RouteState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
@@ -9,7 +9,10 @@ import { carryOutBatched, stateOf } from './carry-out-batched.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
+const RTPROT_BOOT = 3;
+
 const kind: Kind<RouteState> = {
+  isMarked: true,
   differences(want, have) {
     const differences: string[] = [];
     if (have.link !== want.link) differences.push(`dev ${have.link ?? 'none'}, want ${want.link ?? 'any'}`);
@@ -31,12 +34,12 @@ export function routeReconciler(
   scope: () => Scope,
 ): Reconciler<RouteState> {
   const request = (action: Action<RouteState>): NetlinkRequest => {
-    const { type: _, ...spec } = stateOf(action);
+    const { type: _, protocol: maker = protocol, ...spec } = stateOf(action);
     // An update was planned on a route that carried our protocol: only such a one may be replaced.
     const op = ({ create: 'add-route', update: 'replace-route', delete: 'delete-route' } as const)[
       action.verb
     ];
-    return { op, route: { ...spec, protocol } };
+    return { op, route: { ...spec, protocol: op === 'delete-route' ? maker : protocol } };
   };
 
   return {
@@ -49,6 +52,12 @@ export function routeReconciler(
         !route.multipath &&
         (devices.includes(route.link ?? '') ||
           networks.some((network) => contains(network, route.destination)));
+      // flannel writes no protocol, which makes it boot's, and its tunnel routes lead over its device by way of nobody.
+      const isLeft = ({ protocol: number, type, table, link, via, onlink }: NetlinkRoute) =>
+        number === RTPROT_BOOT &&
+        type === 'unicast' &&
+        table === MAIN_TABLE &&
+        ((onlink && devices.includes(link ?? '')) || (via !== undefined && !onlink));
       const wanted = new Set(desired.map(({ key }) => key));
       const found = new Map<string, Observed<RouteState>>();
       for (const route of await netlink.routes()) {
@@ -56,8 +65,11 @@ export function routeReconciler(
         const key = routeKey(route);
         const ours = isOurs(route);
         // Several routes of one identity: the kernel uses the first, so that is the one in place.
-        if ((ours || wanted.has(key)) && !found.has(key))
-          found.set(key, { key, state: foundState(route), ours });
+        const left = !ours && isLeft(route);
+        // A plain route into the network may be the operator's: it is flannel's only where it is wanted.
+        const isTold = ours || wanted.has(key) || (left && route.onlink);
+        if (isTold && !found.has(key))
+          found.set(key, { key, state: foundState(route, protocol), ours, left });
       }
       return [...found.values()];
     },
@@ -73,7 +85,7 @@ export function routeReconciler(
   };
 }
 
-function foundState(route: NetlinkRoute): RouteState {
+function foundState(route: NetlinkRoute, ourProtocol: number): RouteState {
   const { destination, table, tos, metric, link, via, onlink, scope, multipath } = route;
   const type = multipath ? 'multipath' : route.type;
   return {
@@ -84,6 +96,7 @@ function foundState(route: NetlinkRoute): RouteState {
     onlink,
     scope,
     type,
+    ...(route.protocol !== ourProtocol && { protocol: route.protocol }),
     ...(link === undefined ? {} : { link }),
     ...(via === undefined ? {} : { via }),
   };

@@ -1,5 +1,6 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
 import { type Address, contains, FAMILIES, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
+import { commandRecordPath, parseCommandRecord } from '../model/command-record.js';
 import type { Config } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
@@ -26,11 +27,12 @@ export async function hostFacts(
   inUse?: ExternalInterface,
 ): Promise<HostFacts> {
   const selector = config.host.interface;
-  const [links, addresses, routes, previous] = await Promise.all([
+  const [links, addresses, routes, previous, commands] = await Promise.all([
     netlink.links(),
     netlink.addresses(),
     netlink.routes({ table: MAIN_TABLE }),
     files.read(config.files.subnetEnv),
+    files.read(commandRecordPath(config.instance)),
   ]);
   const candidates: Candidates = {
     links,
@@ -42,10 +44,12 @@ export async function hostFacts(
   };
   const { declared } = config.network;
   const external = externalInterface(selector, declared && familiesOf(declared), candidates, inUse);
+  const startupOutput = parseCommandRecord(commands?.content).get('pre-startup')?.output;
   return {
     external,
     publicIps: publicIpsOf(config, external),
     reach: reachOf(external.name, config.instance.routeProtocol, routes),
+    ...(startupOutput !== undefined && { startupOutput }),
     ...(previous && { previousSubnets: parseSubnetEnv(previous.content).subnets }),
     ...((await takesRouterAdvertisements(external.name, routes, sysctls)) && {
       takesRouterAdvertisements: true,

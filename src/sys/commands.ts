@@ -3,5 +3,6 @@ import type { Commands } from '../ports.js';
 import { runProgram } from './run-program.js';
 
 export const systemCommands: Commands = {
-  run: ([program = '', ...args], deadlineMs, signal) => runProgram({ program, args, deadlineMs }, signal),
+  run: ([program = '', ...args], deadlineMs, signal, surroundings) =>
+    runProgram({ program, args, deadlineMs, ...surroundings }, signal),
 };

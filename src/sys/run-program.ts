@@ -8,6 +8,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Written to the standard input, which is then closed; without it the standard input is empty. */
   readonly input?: string;
+  /** Beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Then the program is killed and the call rejects with ETIMEDOUT. */
   readonly deadlineMs: number;
 }
@@ -29,13 +31,13 @@ const SYSTEM_DIRECTORIES = '/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin';
  * `signal` on abort; the program is killed then.
  */
 export const runProgram: RunProgram = (command, signal) => {
-  const { program, args, input, deadlineMs } = command;
+  const { program, args, input, env, deadlineMs } = command;
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       // Messages are told apart by their English text.
-      env: { ...process.env, PATH: `${process.env.PATH ?? ''}:${SYSTEM_DIRECTORIES}`, LC_ALL: 'C' },
+      env: { ...process.env, PATH: `${process.env.PATH ?? ''}:${SYSTEM_DIRECTORIES}`, LC_ALL: 'C', ...env },
     });
     const kill = (reason: unknown) => {
       child.kill('SIGKILL');

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Cluster, ETCD_URL, type Member } from '../lab/cluster.js';
+import { type Cluster, ETCD_URL, type Member, memberAt, onCluster } from '../lab/cluster.js';
 import { statusOf } from '../lab/daemon-status.js';
 import type { Container } from '../lab/docker-bridge.js';
 import { eventually } from '../lab/eventually.js';
@@ -184,6 +184,51 @@ test('a network goes from backend to backend and back, and nothing of a former o
         assert.deepEqual(worldDifference(before, end[index] ?? ''), []);
       }
     });
+  });
+});
+
+test('commands of the operator carry the packets, and take their routes away again', {
+  timeout: 120_000,
+}, async () => {
+  const config = `
+network:
+  cidr: 4.0.0.0/16
+  backend:
+    type: extension
+    shell: true
+    preStartupCommand: hostname
+    subnetAddCommand: ip route replace "$SUBNET" via "$PUBLIC_IP" proto 99; cat >"/run/peer-$PUBLIC_IP"
+    subnetRemoveCommand: ip route delete "$SUBNET" proto 99
+store: { etcd: { endpoints: ["${ETCD_URL}"] } }
+`;
+  await onSites({ hosts: 2, config }, async (sites, cluster) => {
+    const [first, second] = [siteAt(sites, 0), siteAt(sites, 1)];
+    await carries(first.container, second.container, 1500);
+    const { host, address } = second.member;
+    assert.match((await leasesOf(cluster, address))[0]?.value ?? '', /"BackendData":"host2"/);
+    assert.equal(await first.member.host.readFile(`/run/peer-${address}`), 'host2\n');
+    const routes = () => first.member.host.output(['ip', 'route', 'show', 'proto', '99']);
+    assert.match(await routes(), new RegExp(`via ${address} `));
+    second.daemon.signal('SIGTERM');
+    await second.daemon.exited;
+    const { code, stderr } = await second.member.command('destroy', '--lease');
+    assert.equal(code, 0, stderr);
+    assert.equal(await host.output(['ip', 'route', 'show', 'proto', '99']), '');
+    await eventually('the host that is gone is removed', FOLLOWED_MS, async () => {
+      assert.equal(await routes(), '');
+    });
+  });
+});
+
+test('alloc gives a subnet and its files, and no way to anybody', { timeout: 60_000 }, async () => {
+  await onCluster({ hosts: 2, config: configOf('alloc') }, async (cluster) => {
+    await Promise.all(cluster.members.map((member) => member.run()));
+    const member = memberAt(cluster, 0);
+    const { subnet, value } = await peerOf(cluster, member);
+    assert.equal(value, `{"PublicIP":"${member.address}","PublicIPv6":null}`);
+    assert.match(await member.host.readFile('/run/flannel/subnet.env'), /^FLANNEL_MTU=1500$/m);
+    assert.match(await member.host.readFile('/run/flannel/docker'), new RegExp(`bip=${subnet}\\.1/24`));
+    assert.deepEqual(await ownLines(member), []);
   });
 });
 

@@ -14,6 +14,7 @@ import { statusReport } from '../../src/runtime/status-report.js';
 import { StoreFollower } from '../../src/runtime/store-follower.js';
 import { StoreMirror } from '../../src/runtime/store-mirror.js';
 import { FakeClock } from './fake-clock.js';
+import { FakeCommands } from './fake-commands.js';
 import { FakeDataPlane } from './fake-data-plane.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
@@ -87,7 +88,12 @@ export class DaemonWorld {
       },
       watch: (wake: () => void, signal: AbortSignal) => files.watch([PATH], wake, signal),
     };
-    const reconcilers = reconcilersOf({ ...kernel, firewall, files }, this.inputs, this.follower, dataPlane);
+    const reconcilers = reconcilersOf(
+      { ...kernel, firewall, files, commands: new FakeCommands() },
+      this.inputs,
+      this.follower,
+      dataPlane,
+    );
     this.dependencies = {
       ...common,
       source,

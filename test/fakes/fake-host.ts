@@ -9,6 +9,7 @@ import type { ConfigReading } from '../../src/runtime/config-source.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
 import { type CommandResult, configReading, hastyClock, runFlannelette } from '../worlds/command-line.js';
 import { openSession } from '../worlds/session.js';
+import { FakeCommands } from './fake-commands.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeFirewall } from './fake-firewall.js';
 import { type FakeKernel, fakeHost } from './fake-kernel.js';
@@ -23,6 +24,7 @@ export class FakeHost {
   readonly files = new FakeFiles();
   /** etcd; a configuration with a static store does not ask it. */
   readonly store = new FakeStore();
+  readonly commands = new FakeCommands();
   readonly clock = hastyClock();
   #read: { readonly text: string; readonly reading: ConfigReading } | undefined;
 
@@ -35,7 +37,12 @@ export class FakeHost {
   session(config: Config): Session {
     const { kernel, files } = this;
     const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
-    return openSession(config, { ...kernel, firewall: this.firewall, files }, store, this.clock);
+    return openSession(
+      config,
+      { ...kernel, firewall: this.firewall, files, commands: this.commands },
+      store,
+      this.clock,
+    );
   }
 
   /** Runs the command line to its end; configurations are read from this host's files. */

@@ -23,9 +23,10 @@ for (const name of CASES) {
     host.files.edit(CONFIG_PATH, read('config.yaml'));
 
     const [before, writes] = [await host.lines(), host.writes];
-    const diff = await host.flannelette('diff', '-f', CONFIG_PATH);
+    const more = name.endsWith('-adopt') ? ['--adopt'] : [];
+    const diff = await host.flannelette('diff', '-f', CONFIG_PATH, ...more);
     assert.deepEqual([await host.lines(), host.writes], [before, writes], 'diff wrote something');
-    const apply = await host.flannelette('apply', '-f', CONFIG_PATH);
+    const apply = await host.flannelette('apply', '-f', CONFIG_PATH, ...more);
     const after = (await host.lines()).filter((line) => !line.startsWith(`file ${CONFIG_PATH} `));
     const again = await host.flannelette('diff', '-f', CONFIG_PATH);
 

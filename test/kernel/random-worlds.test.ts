@@ -10,6 +10,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Config } from '../../src/model/config.js';
 import type { Store } from '../../src/ports.js';
+import { systemCommands } from '../../src/sys/commands.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { diskFiles } from '../../src/sys/files.js';
 import { HostFirewall } from '../../src/sys/firewall/firewall.js';
@@ -124,6 +125,7 @@ class Lab {
       sysctls: kernelSysctls,
       firewall: this.#firewall,
       files: diskFiles(),
+      commands: systemCommands,
     };
     const storeOf = ({ store: section }: Config) =>
       section.type === 'etcd' ? store : createStaticStore(section);

@@ -10,6 +10,7 @@ import { Inputs } from '../../src/runtime/inputs.js';
 import { RememberedDataPlane } from '../../src/runtime/remembered-data-plane.js';
 import { StoreFollower } from '../../src/runtime/store-follower.js';
 import { StoreMirror } from '../../src/runtime/store-mirror.js';
+import { FakeCommands } from '../fakes/fake-commands.js';
 import { FakeDataPlane } from '../fakes/fake-data-plane.js';
 import { FakeFiles } from '../fakes/fake-files.js';
 import { FakeFirewall } from '../fakes/fake-firewall.js';
@@ -297,7 +298,7 @@ export class SimHost {
       read: async () => readingOf((await files.read(CONFIG_PATH))?.content),
       watch: (wake, signal) => files.watch([CONFIG_PATH], wake, signal),
     };
-    const reconcilers = reconcilersOf(ports, inputs, store, dataPlane);
+    const reconcilers = reconcilersOf({ ...ports, commands: new FakeCommands() }, inputs, store, dataPlane);
     const daemon = new Daemon({
       source,
       inputs,

@@ -223,7 +223,7 @@ test('each field has a description, and the JSON Schema the defaults that are ta
   const backends = network?.properties?.backend?.oneOf ?? network?.properties?.backend?.anyOf;
   assert.deepEqual(
     backends?.map(({ properties }) => properties?.port?.default),
-    [8285, 8472, undefined, undefined],
+    [8285, 8472, undefined, undefined, undefined],
   );
 });
 

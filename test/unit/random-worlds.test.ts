@@ -60,13 +60,15 @@ function assertVariety(courses: readonly Course[]): void {
 
 const IMPOSSIBLE: readonly string[] = [
   'delete network-config', // It belongs to all hosts.
+  // The worlds are udp's, which has none of the operator's commands.
+  ...['create', 'update', 'delete'].map((verb) => `${verb} command`),
   'create sysctl', // Every kernel has them,
   'delete sysctl', // and nobody owns them.
   'update address', // What it is, is its key.
   // A command runs no packet loop.
   ...['create', 'update', 'delete'].map((verb) => `${verb} forwarder`),
   ...['create', 'update', 'delete'].map((verb) => `${verb} peer`),
-  // The worlds are udp's, whose packets need neither.
+  // Its packets need neither of these.
   ...['create', 'update', 'delete'].map((verb) => `${verb} fdb`),
   ...['create', 'update', 'delete'].map((verb) => `${verb} neighbour`),
   'delete forward', // It is wanted on every host.

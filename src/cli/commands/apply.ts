@@ -4,6 +4,7 @@ import { type DesiredState, isDecided, type Undecided } from '../../model/desire
 import type { PlannedAction } from '../../model/objects.js';
 import type { ActionResult } from '../../model/plan.js';
 import { type ControlReply, StoreUnavailableError } from '../../ports.js';
+import { adopting } from '../../runtime/adopting.js';
 import { DeadlineError, withDeadline } from '../../runtime/deadline.js';
 import { type Convergence, converge, obstaclesText } from '../../runtime/one-shot.js';
 import { configArgument, socketPath } from '../config-argument.js';
@@ -15,6 +16,8 @@ import type { CommandContext, Session } from '../session.js';
 export interface ApplyOptions {
   readonly format: Format;
   readonly timeoutMs: number;
+  /** Takes over what flannel has left on the host. */
+  readonly adopt: boolean;
 }
 
 /** What was done, and what came of it. */
@@ -40,7 +43,7 @@ export async function apply(context: CommandContext, path: string, options: Appl
     const actions: ApplyDocument['actions'][number][] = [];
     const convergence = await converge(
       {
-        reconcilers: session.reconcilers,
+        reconcilers: options.adopt ? adopting(session.reconcilers) : session.reconcilers,
         desired: () => session.inputs.state(),
         clock: context.clock,
         timeoutMs: options.timeoutMs,
@@ -79,8 +82,18 @@ async function applyThroughDaemon(
   context: CommandContext,
   config: Config,
   path: string,
-  { format, timeoutMs }: ApplyOptions,
+  { format, timeoutMs, adopt }: ApplyOptions,
 ): Promise<ExitCode | undefined> {
+  if (adopt) {
+    const answer = await context.control.ask(
+      socketPath(config.instance),
+      { method: 'GET', path: '/status' },
+      context.signal,
+    );
+    if (answer === undefined) return undefined;
+    const message = 'Cannot adopt while the daemon runs: stop it, apply with --adopt, and start it again';
+    throw new CommandError(message, EXIT.held);
+  }
   const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
   const reply = await askDaemon(context, socketPath(config.instance), `/apply?${query}`, timeoutMs);
   if (reply === undefined) return undefined;

@@ -59,6 +59,8 @@ export interface BackendPlan {
   readonly mtu: number;
   /** Published in our lease. */
   readonly lease: Pick<LeaseAttributes, 'backendType' | 'backendData' | 'backendV6Data'>;
+  /** What must be in place before the lease is taken. */
+  readonly leaseRequires?: readonly ResourceKey[];
   readonly objects: BackendObjects;
   /** Devices that belong to this network: addresses on them inside the network, and routes over them, are ours. */
   readonly devices: readonly string[];
@@ -69,7 +71,10 @@ export interface BackendPlan {
 }
 
 export type BackendObjects = Partial<
-  Pick<DesiredObjects, 'link' | 'sysctl' | 'address' | 'forwarder' | 'peer' | 'neighbour' | 'fdb' | 'route'>
+  Pick<
+    DesiredObjects,
+    'command' | 'link' | 'sysctl' | 'address' | 'forwarder' | 'peer' | 'neighbour' | 'fdb' | 'route'
+  >
 >;
 
 /** The objects of several parts, kind by kind. A list that has nothing added stays the very same. */

@@ -2,11 +2,12 @@
 import type { NetworkConfig } from '../network.js';
 import { alloc } from './alloc.js';
 import { type Backend, BackendError, type BackendInput, type BackendPlan } from './backend.js';
+import { extension } from './extension.js';
 import { hostGw } from './host-gw.js';
 import { udp } from './udp.js';
 import { vxlan } from './vxlan.js';
 
-export const BACKENDS: readonly Backend[] = [udp, vxlan, hostGw, alloc];
+export const BACKENDS: readonly Backend[] = [udp, vxlan, hostGw, alloc, extension];
 
 /** What a file without a type gets, and a network of flannel's without a backend. */
 export const DEFAULT_BACKEND: Backend = udp;

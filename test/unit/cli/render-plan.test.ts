@@ -146,6 +146,9 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
     ],
     [{ invalid: 'no JSON' }, ''],
   ],
+  command: [
+    [{ purpose: 'x', run: { argv: ['overlay', 'up'], env: {}, input: '', timeoutMs: 1 } }, 'overlay up'],
+  ],
   lease: [
     [{ subnets: {}, attributes: { publicIps: { ipv4: ONE }, backendType: '' } }, 'at 10.8.65.66'],
     [

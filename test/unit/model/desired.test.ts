@@ -141,6 +141,7 @@ test("the article's host", () => {
       },
     ],
     peer: [{ key: 'peer:4.0.32.0/24', state: { subnet: '4.0.32.0/24', publicIp: '10.8.65.53', port: 8285 } }],
+    command: [],
     fdb: [],
     neighbour: [],
     route: [

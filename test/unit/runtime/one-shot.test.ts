@@ -11,6 +11,7 @@ import { type Convergence, converge, planAll } from '../../../src/runtime/one-sh
 import { snapshotAccess } from '../../../src/runtime/snapshot-access.js';
 import { desiredObjects, desiredSysctl } from '../../fakes/desired-objects.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
+import { FakeCommands } from '../../fakes/fake-commands.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { FakeFirewall } from '../../fakes/fake-firewall.js';
 import { fakeHost } from '../../fakes/fake-kernel.js';
@@ -276,7 +277,11 @@ test('a subnet that another host takes at the last moment is given up, and anoth
   const tried: string[] = [];
   const converging = converge(
     {
-      reconcilers: reconcilersOf({ ...kernel, firewall: new FakeFirewall(), files }, inputs, access),
+      reconcilers: reconcilersOf(
+        { ...kernel, firewall: new FakeFirewall(), files, commands: new FakeCommands() },
+        inputs,
+        access,
+      ),
       desired: () => inputs.state(),
       clock,
       timeoutMs: 30_000,

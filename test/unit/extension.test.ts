@@ -1,0 +1,98 @@
+/** The extension backend on a whole host of fakes: what is run, when, and what becomes of a command that fails. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { CONFIG_PATH, FakeHost } from '../fakes/fake-host.js';
+
+const CONFIG = `
+network:
+  cidr: 4.0.0.0/16
+  backend:
+    type: extension
+    preStartupCommand: [overlay, key]
+    postStartupCommand: overlay up $SUBNET \${NETWORK} $HOME
+    subnetAddCommand: [overlay, add]
+    subnetRemoveCommand: [overlay, remove]
+    shutdownCommand: [overlay, down]
+host: { subnet: 4.0.100.0/24 }
+store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
+`;
+const PEER = 'subnets/4.0.32.0-24';
+const OWN = 'subnets/4.0.100.0-24';
+
+async function host(config = CONFIG): Promise<FakeHost> {
+  const made = new FakeHost();
+  made.files.edit(CONFIG_PATH, config);
+  made.commands.outputs.set('overlay key', 'AbC=\n');
+  await made.store.put(PEER, '{"PublicIP":"10.8.65.53","BackendType":"extension","BackendData":"XyZ="}', '0');
+  return made;
+}
+
+async function apply(on: FakeHost, exitCode = 0): Promise<string> {
+  const result = await on.flannelette('apply', '-f', CONFIG_PATH);
+  assert.equal(result.exitCode, exitCode, result.stderr);
+  return result.stdout + result.stderr;
+}
+
+async function stored(on: FakeHost, key: string): Promise<string | undefined> {
+  return (await on.lines()).find((line) => line.startsWith(`store ${key} `));
+}
+
+test('commands run in flannel’s order, with its variables and its input, and once', async () => {
+  const on = await host();
+  const { stdout } = await on.flannelette('diff', '-f', CONFIG_PATH);
+  assert.match(stdout, /\+ command:pre-startup +not run yet \(overlay key\)/);
+  assert.deepEqual(on.commands.log, [], 'diff runs nothing');
+  await apply(on);
+  assert.deepEqual(on.commands.log, [
+    'overlay key "\\n"',
+    'SUBNET=4.0.32.0/24 PUBLIC_IP=10.8.65.53 overlay add "XyZ=\\n"',
+    'NETWORK=4.0.0.0/16 SUBNET=4.0.100.0/24 PUBLIC_IP=10.8.65.66 overlay up 4.0.100.0/24 4.0.0.0/16 $HOME "\\n"',
+  ]);
+  assert.match((await stored(on, OWN)) ?? '', /"BackendType":"extension","BackendData":"AbC="/);
+  await apply(on);
+  assert.equal(on.commands.log.length, 3, 'what is in place is not run again');
+});
+
+test('a host that is gone is removed, one that changed is added anew, and destroy undoes all of it', async () => {
+  const on = await host();
+  await apply(on);
+  on.commands.log.length = 0;
+  await on.store.put(PEER, '{"PublicIP":"10.8.65.54","BackendType":"extension","BackendData":"XyZ="}', '0');
+  await apply(on);
+  await on.store.delete(PEER);
+  await apply(on);
+  const destroyed = await on.flannelette('destroy', '-f', CONFIG_PATH);
+  assert.equal(destroyed.exitCode, 0, destroyed.stderr);
+  assert.deepEqual(on.commands.log, [
+    'SUBNET=4.0.32.0/24 PUBLIC_IP=10.8.65.54 overlay add "XyZ=\\n"',
+    'SUBNET=4.0.32.0/24 PUBLIC_IP=10.8.65.54 overlay remove "XyZ=\\n"',
+    'NETWORK=4.0.0.0/16 SUBNET=4.0.100.0/24 PUBLIC_IP=10.8.65.66 overlay down "\\n"',
+  ]);
+});
+
+test('a command that fails says what it printed, keeps the others from nothing, and is run again', async () => {
+  const on = await host();
+  on.commands.failing = 'overlay up';
+  assert.match(await apply(on, 2), /Cannot run "overlay up .*": exit code 1: it broke/);
+  assert.ok(on.commands.log.some((line) => line.includes('overlay add')));
+  on.commands.failing = undefined;
+  await apply(on);
+  assert.match(on.commands.log.at(-1) ?? '', /overlay up/);
+});
+
+test('before the first command nothing is leased', async () => {
+  const on = await host();
+  on.commands.failing = 'overlay key';
+  await apply(on, 2);
+  assert.equal(await stored(on, OWN), undefined);
+});
+
+test('a text is a shell’s where the operator says so', async () => {
+  const byShell = CONFIG.replace(/overlay up .*/, 'echo $SUBNET | overlay up').replace(
+    'type: extension',
+    'type: extension\n    shell: true',
+  );
+  const on = await host(byShell);
+  await apply(on);
+  assert.match(on.commands.log.at(-1) ?? '', /\/bin\/sh -c echo \$SUBNET \| overlay up/);
+});
