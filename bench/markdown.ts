@@ -27,7 +27,7 @@ export function withBlock(document: string, content: string): string {
 
 const HEADLINES: readonly FigureName[] = ['tcp1', 'tcp4', 'udp64', 'udp1400', 'ping'];
 
-/** For the README: ours beside kernel vxlan, over both underlays. */
+/** For the README: the chart, and ours beside kernel vxlan, over both underlays. */
 export function headlines(results: Results): string {
   const rows = HEADLINES.map((figure) => [
     `${FIGURES[figure].title}, ${FIGURES[figure].unit}`,
@@ -38,7 +38,8 @@ export function headlines(results: Results): string {
   ]);
   const head = ['', ...UNDERLAYS.flatMap(() => ['kernel vxlan', 'flannelette'])];
   const over = ['over an underlay with', ...UNDERLAYS.flatMap((underlay) => [UNDERLAY_TITLES[underlay], ''])];
-  return `${table([over, head, ...rows])}\n${origin(results)}\n`;
+  const chart = '![Bars beside plain routing and kernel vxlan, over both underlays](docs/bench/chart.svg)';
+  return `${chart}\n\n${table([over, head, ...rows])}\n${origin(results)}\n`;
 }
 
 /** For the page of the bench: everything, medians and from least to most. */

@@ -163,8 +163,10 @@ async function takeMemory({ daemons }: Path) {
 /** Small datagrams, each of which the sending daemon reads by itself, until it has read enough of them. */
 async function takeCollections(path: Path) {
   const [{ host, process }] = path.daemons as [TracedDaemon];
-  const packets = async () =>
-    Number(await host.output(['cat', '/sys/class/net/flannel0/statistics/tx_packets']));
+  const packets = async () => {
+    const [link] = JSON.parse(await host.output(['ip', '-statistics', '-json', 'link', 'show', 'flannel0']));
+    return link.stats64.tx.packets as number;
+  };
   const collections = () => process.lines.filter((line) => COLLECTION.test(line)).length;
   const before = {
     packets: await packets(),
