@@ -39,6 +39,8 @@ export class ControlLoops {
   readonly #presence = new Presence((kind) => this.#isSettled(kind));
   readonly #loops = new Map<KindName, Loop<KindName>>();
   readonly #reports = new Map<KindName, LoopReport>();
+  /** Asked for after every report of any kind. */
+  readonly #troubles = new Map<KindName, readonly DatedStatus[]>();
   #planned: Planned | Undecided | undefined;
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
 
@@ -126,7 +128,7 @@ export class ControlLoops {
 
   /** Those that are not in sync. */
   troubles(): readonly DatedStatus[] {
-    return this.reports().flatMap(({ kind, troubles }) => this.#dated(kind, troubles));
+    return KINDS.flatMap((kind) => this.#troubles.get(kind) ?? []);
   }
 
   #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {
@@ -137,6 +139,7 @@ export class ControlLoops {
     const before = this.#reports.get(report.kind);
     this.#reports.set(report.kind, report);
     this.#date(before?.objects ?? [], report.objects);
+    this.#troubles.set(report.kind, this.#dated(report.kind, report.troubles));
     // Somebody may have waited for what just came, or has to know what went.
     const isOther = present !== undefined && this.#presence.update(report.kind, present);
     const settled = report.isSettled ? settledKey(report.kind) : undefined;
