@@ -25,6 +25,7 @@ export const CONDITION_TYPES = [
   'BackendUnusable',
   'ForeignRoute',
   'ForeignObject',
+  'Contested',
   'ForwarderFailed',
   'FileWrite',
   'ChangeFailed',
@@ -153,6 +154,7 @@ function objectConditions({ objects }: ConditionFacts): readonly Condition[] {
 }
 
 function objectCondition(kind: KindName, state: ObjectStatus['state']): ConditionType | undefined {
+  if (state === 'contested') return 'Contested';
   if (state === 'foreign') return kind === 'docker-bridge' ? 'DockerOutOfStep' : undefined;
   if (state === 'conflict') {
     if (kind === 'network-config') return 'NetworkConflict';

@@ -7,7 +7,7 @@ import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
 import { TrackedList } from '../model/tracked-list.js';
 import type { Clock, Log, Random } from '../ports.js';
-import { Loop, type LoopReport, type LoopTimings } from './loop.js';
+import { LOOP_TIMINGS, Loop, type LoopReport, type LoopTimings } from './loop.js';
 import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
 
@@ -33,6 +33,11 @@ export interface DatedStatus extends ObjectStatus {
   readonly kind: KindName;
   readonly since: number;
 }
+
+/** No packet flows until the port is free or the address is there, and nothing tells when that is. */
+const OWN_TIMINGS: { readonly [K in KindName]?: Partial<LoopTimings> } = {
+  forwarder: { backOff: { firstMs: 100, mostMs: 750 } },
+};
 
 export class ControlLoops {
   readonly #deps: ControlLoopsDependencies;
@@ -64,7 +69,7 @@ export class ControlLoops {
       clock,
       random,
       log,
-      ...(timings && { timings }),
+      timings: timings ?? { ...LOOP_TIMINGS, ...OWN_TIMINGS[kind] },
     });
     this.#loops.set(kind, loop as unknown as Loop<KindName>);
   }

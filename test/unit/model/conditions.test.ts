@@ -66,11 +66,13 @@ test('objects of one trouble are one condition, and the order is that of the lis
         { kind: 'route', key: 'route:4.0.0.0/16', state: 'conflict', reason: 'not ours' },
         { kind: 'docker-bridge', key: 'docker-bridge:docker0', state: 'foreign', reason: 'other MTU' },
         { kind: 'link', key: 'link:x', state: 'foreign', reason: 'not ours' },
+        { kind: 'sysctl', key: 'sysctl:a', state: 'contested', reason: 'undone 6 times' },
       ],
       configError: 'line 1',
     }),
     [
       'ForeignRoute: route:4.0.0.0/16: not ours',
+      'Contested: sysctl:a: undone 6 times',
       'ForwarderFailed: forwarder:flannel0: no',
       'FileWrite: file:/x: no',
       'ChangeFailed: peer:a: no (and 1 more)',
