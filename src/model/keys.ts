@@ -1,5 +1,5 @@
 /** The names of objects: how plans, status and `requires` speak of them. */
-import { type Address, baseOf, lengthOf, type Prefix } from './address.js';
+import { type Address, baseOf, type Family, familyOf, lengthOf, type Prefix } from './address.js';
 import type { Subnets } from './lease.js';
 import type { KindName, RouteState } from './objects.js';
 import type { ResourceKey } from './plan.js';
@@ -39,11 +39,15 @@ export function sysctlKey(name: string): ResourceKey {
   return `sysctl:${name}`;
 }
 
+/** What a route gets that is written without one (linux/ipv6_route.h, IP6_RT_PRIO_USER). */
+export const USUAL_METRIC = { ipv4: 0, ipv6: 1024 } as const satisfies Record<Family, number>;
+
 /** What the kernel tells two routes apart by; the usual values are left unsaid. */
 export function routeKey(route: Pick<RouteState, 'destination' | 'table' | 'tos' | 'metric'>): ResourceKey {
   const table = route.table === MAIN_TABLE ? '' : ` table ${route.table}`;
   const tos = route.tos === 0 ? '' : ` tos ${route.tos}`;
-  const metric = route.metric === 0 ? '' : ` metric ${route.metric}`;
+  const isUsual = route.metric === USUAL_METRIC[familyOf(route.destination)];
+  const metric = isUsual ? '' : ` metric ${route.metric}`;
   return `route:${route.destination}${table}${tos}${metric}`;
 }
 

@@ -4,6 +4,7 @@ import {
   addressAt,
   baseOf,
   FAMILY_BITS,
+  type Family,
   familyOf,
   type Prefix,
   parsePrefix,
@@ -25,6 +26,11 @@ export interface FakeLink extends NetlinkLink {
 const MTU_LIMITS = { least: 68, most: 65_535 }; // of tun, veth and bridge alike
 const ALIAS_BYTES = 254; // IFALIASZ less two final NULs
 const NAME_BYTES = 15;
+
+/** The kernel's: IPv4, unless an IPv6 address says otherwise. */
+function outerFamily(local: Address | undefined): Family {
+  return local === undefined ? 'ipv4' : familyOf(local);
+}
 
 export class FakeLinks {
   readonly #links = new Map<string, FakeLink>();
@@ -59,7 +65,11 @@ export class FakeLinks {
   addVxlan({ name, vxlan }: AddVxlan): void {
     const { vni, port, local, underlay } = vxlan;
     const below = underlay === undefined ? undefined : this.get(underlay);
-    const isTaken = this.all().some((link) => link.vxlan?.vni === vni && link.vxlan.port === port);
+    // One of each family may have the number (drivers/net/vxlan/vxlan_core.c, vxlan_vni_in_use).
+    const isTaken = this.all().some(
+      ({ vxlan: other }) =>
+        other?.vni === vni && other.port === port && outerFamily(other.local) === outerFamily(local),
+    );
     if (this.#links.has(name)) throw new Refusal('EEXIST', 'File exists');
     if (isTaken) throw new Refusal('EEXIST', 'A VXLAN device with the specified VNI already exists');
     const mtu = below === undefined ? 1500 : below.mtu - vxlanHeaderBytes(local);

@@ -72,7 +72,7 @@ test('fields of the JSON become what the manual says', () => {
   const fields = rows.map(([, names = '', becomes = '']) => [codes(names), codes(becomes)] as const);
   assert.ok(fields.length >= 7, 'the table is not found');
   const text =
-    '{"Network":"10.5.0.0/16","SubnetLen":25,"SubnetMin":"10.5.1.0","SubnetMax":"10.5.9.0","Backend":{"Type":"udp","Port":1}}';
+    '{"Network":"10.5.0.0/16","SubnetLen":25,"SubnetMin":"10.5.1.0","SubnetMax":"10.5.9.0","EnableIPv6":true,"IPv6Network":"fd00:5::/48","IPv6SubnetLen":64,"IPv6SubnetMin":"fd00:5:0:1::","IPv6SubnetMax":"fd00:5:0:9::","Backend":{"Type":"vxlan","Port":1}}';
   const origins = originsOf(convert({ argv: [], environmentFiles: [], netConf: { name: 'f', text } }).yaml);
   for (const [names, keys] of fields.filter(([, keys]) => keys[0]?.startsWith('network.'))) {
     for (const [index, name] of names.entries()) {

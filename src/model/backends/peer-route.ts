@@ -1,8 +1,8 @@
 /** The routes to other hosts' subnets. */
-import type { Prefix } from '../address.js';
+import { familyOf, type Prefix } from '../address.js';
 import type { Desired } from '../diff.js';
 import type { HostFacts } from '../host.js';
-import { MAIN_TABLE, routeKey } from '../keys.js';
+import { MAIN_TABLE, routeKey, USUAL_METRIC } from '../keys.js';
 import type { RouteState } from '../objects.js';
 import type { ResourceKey } from '../plan.js';
 import type { FamilyPeer } from './backend.js';
@@ -11,7 +11,8 @@ export function peerRoute(
   destination: Prefix,
   nextHop: Pick<RouteState, 'via' | 'link' | 'onlink'>,
 ): RouteState {
-  return { destination, table: MAIN_TABLE, tos: 0, metric: 0, type: 'unicast', scope: 'global', ...nextHop };
+  const metric = USUAL_METRIC[familyOf(destination)];
+  return { destination, table: MAIN_TABLE, tos: 0, metric, type: 'unicast', scope: 'global', ...nextHop };
 }
 
 /** To a host on the external interface's link: by way of its own address. */
