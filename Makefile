@@ -18,7 +18,7 @@ JOBS ?= 2
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test faults sim fuzz demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test mutants faults sim fuzz demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ faults: root packages dist/.built ## Inject every fault, write docs/faults.md: r
 
 soak: root packages dist/.built ## A fault every 10 s for MINUTES (60) on real parts, write docs/soak/result.json: root; SEED=1
 	MINUTES="$(MINUTES)" SEED="$(SEED)" node dist/test/faults/soak.js
+
+mutants: dist/.built ## Break the program in many ways: each must turn tests red; ONLY=text takes a part
+	node dist/test/mutants/prove.js $(ONLY)
 
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js

@@ -8,6 +8,7 @@ import { choices } from '../worlds/choices.js';
 import { putOnFakes } from '../worlds/on-fakes.js';
 import { type Bench, type Course, checkWorld } from '../worlds/properties.js';
 import { randomWorld } from '../worlds/random.js';
+import type { World } from '../worlds/world.js';
 
 const WORLDS = 1_000;
 const SEED = 20_261_122;
@@ -26,15 +27,21 @@ function benchOf(host: FakeHost): Bench {
   };
 }
 
+async function hostWith(world: World): Promise<FakeHost> {
+  const host = new FakeHost();
+  await putOnFakes(host, world);
+  return host;
+}
+
 test('apply does what diff announced, once, and touches nothing foreign; destroy leaves nothing of ours', async () => {
   const courses: Course[] = [];
   await fc.assert(
     fc.asyncProperty(choices, async (chosen) => {
-      const { config, world, marks } = randomWorld(chosen, SITE);
-      const host = new FakeHost();
-      await putOnFakes(host, world);
+      const { config, world, marks, ideal } = randomWorld(chosen, SITE);
+      const host = await hostWith(world);
       host.files.edit(CONFIG_PATH, config);
-      courses.push(await checkWorld(benchOf(host), marks));
+      const lines = ideal && (await (await hostWith(ideal)).lines());
+      courses.push(await checkWorld(benchOf(host), marks, lines));
     }),
     { numRuns: WORLDS, seed: SEED, includeErrorInReport: true },
   );

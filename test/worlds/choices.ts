@@ -104,7 +104,8 @@ const disturbed = fc.record({
 
 type Found = typeof disturbed extends fc.Arbitrary<infer T> ? T : never;
 
-const UNDISTURBED: Found = {
+/** Everything as it is wanted, and nothing beside it. */
+export const UNDISTURBED: Found = {
   link: 'as wanted',
   address: 'as wanted',
   onDevice: [],

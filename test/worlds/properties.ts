@@ -28,7 +28,8 @@ export interface Course {
   readonly foreign: PlanDocument['foreign'];
 }
 
-export async function checkWorld(bench: Bench, marks: Marks): Promise<Course> {
+/** `ideal` are the lines of a host that is as wanted: where nothing is in the way, apply must lead there. */
+export async function checkWorld(bench: Bench, marks: Marks, ideal?: readonly string[]): Promise<Course> {
   const before = await bench.lines();
   const plan = await diff(bench);
   if (plan === undefined) {
@@ -47,6 +48,7 @@ export async function checkWorld(bench: Bench, marks: Marks): Promise<Course> {
   });
   const after = await bench.lines();
   assertForeignKept(before, after, marks, announced);
+  if (ideal !== undefined && inTheWay(plan).length === 0) assertIdeal(after, ideal, marks);
 
   const again = await diff(bench);
   const waiting = plan.actions.filter((action) => !announced.includes(action));
@@ -139,6 +141,29 @@ function assertForeignKept(
       .foreign.filter((line) => !isRemade || !isOnDevice(line, marks))
       .filter((line) => !isPublished || !line.startsWith('store config '));
   assert.deepEqual(kept(after), kept(before), 'apply changed something foreign');
+}
+
+/** Told by what stands there alone: a comparison that overlooks something overlooks it in every diff. */
+function assertIdeal(after: readonly string[], ideal: readonly string[], marks: Marks): void {
+  // What others made serves as well when it says the same: a route, or flanneld's chain.
+  const inWhoeversHand = (line: string) => line.replace(/^(chain .*) by .*$|^(route .*) proto \S+/, '$1$2');
+  const there = new Set(after.map(inWhoeversHand));
+  // A new device's setting is not printed while it is as the default has it.
+  const ofDefault = (line: string) => line.replace(/ipv4\.conf\.[^.]+\./, 'ipv4.conf.default.');
+  assert.deepEqual(
+    ideal.filter((line) => !there.has(inWhoeversHand(line)) && !there.has(ofDefault(line))),
+    [],
+    'after apply something is not as wanted',
+  );
+  const wanted = new Set(ideal);
+  // Not the store, whose leases are not the host's alone, nor what the kernel adds to an operator's address.
+  const isHosts = (line: string) =>
+    /^(link|address|route|table|chain) /.test(line) && !line.includes(' proto kernel');
+  assert.deepEqual(
+    shares(after, marks).ours.filter((line) => isHosts(line) && !wanted.has(line)),
+    [],
+    'after apply something of ours is there that is not wanted',
+  );
 }
 
 async function destroyed(bench: Bench, marks: Marks, before: readonly string[]): Promise<void> {

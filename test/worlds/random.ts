@@ -6,7 +6,7 @@ import { type DesiredState, desiredState, isDecided } from '../../src/model/desi
 import { parseSubnetEnv } from '../../src/model/env-files.js';
 import type { StoreEntry } from '../../src/model/store-view.js';
 import { networkJson, storeView } from '../../src/wire/flannel-store.js';
-import type { Choices } from './choices.js';
+import { type Choices, UNDISTURBED } from './choices.js';
 import { chainsThere, filesThere, kernelThere, tablesThere } from './found.js';
 import type { Marks } from './marks.js';
 import type { EntryThere, FileThere, World } from './world.js';
@@ -23,6 +23,8 @@ export interface RandomWorld {
   readonly config: string;
   readonly world: World;
   readonly marks: Marks;
+  /** What is wanted of the host itself, as it stands there when nothing is wrong. Undefined when nothing can be wanted. */
+  readonly ideal: World | undefined;
 }
 
 /** Of `eth0`, which leads to everybody. */
@@ -39,6 +41,7 @@ export function randomWorld(choices: Choices, site: Site): RandomWorld {
   return {
     config: text,
     marks: marksOf(config, store),
+    ideal: wanted && idealWorld(config, wanted),
     world: {
       kernel: kernelThere(choices.found, config, wanted),
       tables: tablesThere(choices.found, config, wanted),
@@ -46,6 +49,18 @@ export function randomWorld(choices: Choices, site: Site): RandomWorld {
       files: filesThere(choices.found, config, wanted),
       store,
     },
+  };
+}
+
+function idealWorld(config: Config, wanted: DesiredState): World {
+  const { network, files, docker } = config;
+  const paths = [files.subnetEnv, ...(docker.mode === 'options-file' ? [files.dockerOptions] : [])];
+  return {
+    kernel: kernelThere(UNDISTURBED, config, wanted),
+    tables: network.ipMasq ? tablesThere(UNDISTURBED, config, wanted) : [],
+    chains: chainsThere(UNDISTURBED, config, wanted),
+    files: filesThere(UNDISTURBED, config, wanted).filter(({ path }) => paths.includes(path)),
+    store: [],
   };
 }
 

@@ -1,0 +1,123 @@
+/**
+ * Defects put into the program on purpose, one at a time: each must turn the tests it names red. Add a row for a rule
+ * whose loss nobody would notice otherwise; `make mutants` proves the whole table, `make mutants ONLY=text` a part.
+ */
+
+export interface Mutation {
+  /** Below src, without its ending: `model/diff`. */
+  readonly file: string;
+  /** Stands exactly once in what is compiled from the file, within one line: types are gone there. */
+  readonly text: string;
+  readonly replacement: string;
+  /** What a program with this defect does. */
+  readonly does: string;
+  /** Test files that must each turn red, below test and without their ending. */
+  readonly red: readonly string[];
+}
+
+const WORLDS = ['unit/random-worlds'];
+
+/** [file, text, replacement, what the program then does] */
+type Row = readonly [string, string, string, string];
+
+/** Each makes the thousand random hosts red: the comparison, the marks, the order, and what every kind compares. */
+const INTO_DIFF: readonly Row[] = [
+  ['model/diff', 'if (differences.length === 0)', 'if (true)', 'changes nothing that is there already'],
+  ['model/diff', 'if (differences.length === 0)', 'if (false)', 'rewrites what is as wanted'],
+  ['model/diff', 'if (!have.ours)', 'if (false)', 'changes what is foreign'],
+  ['model/diff', 'if (!have.ours)', 'if (have.ours)', 'takes ours for foreign, and foreign for ours'],
+  ['model/diff', 'wanted.has(key) || !ours', '!ours', 'deletes what is wanted'],
+  ['model/diff', 'wanted.has(key) || !ours', 'wanted.has(key)', 'deletes what is foreign'],
+  ['model/diff', 'wanted.has(key) || !ours', 'true', 'deletes nothing'],
+  ['model/diff', 'const have = found.get(key);', 'const have = undefined;', 'creates what is there'],
+  [
+    'runtime/round',
+    'requires.every(isPresent)',
+    'requires.some(isPresent)',
+    'waits where nothing is required',
+  ],
+  ['runtime/round', 'requires.every(isPresent)', 'requires.every(() => true)', 'acts before its time'],
+  ['reconcilers/link', 'have.mtu !== want.mtu', 'have.mtu > want.mtu', 'leaves an MTU that is too small'],
+  ['reconcilers/link', 'have.up !== want.up', 'false', 'leaves a device down'],
+  ['reconcilers/link', 'have.multiQueue !== want.multiQueue', 'false', "leaves a device's queues"],
+  ['reconcilers/link', 'have.kind !== want.kind', 'false', 'takes a bridge for its TUN'],
+  [
+    'reconcilers/link',
+    'const isOurs = (link) => link.alias === alias ||',
+    'const isOurs = (link) =>',
+    'forgets its mark on devices',
+  ],
+  [
+    'reconcilers/address',
+    'marked.has(state.link) &&',
+    '',
+    "takes the addresses on another's device for its own",
+  ],
+  ['reconcilers/address', '&& isOurForm(state)', '', "takes an operator's addresses for its own"],
+  ['reconcilers/route', 'have.link !== want.link', 'false', 'leaves a route over another device'],
+  ['reconcilers/route', 'have.scope !== want.scope', 'false', "leaves a route's scope"],
+  ['reconcilers/route', 'have.type !== want.type', 'false', 'takes a blackhole for its route'],
+  ['reconcilers/route', 'route.protocol === protocol &&', '', 'takes the routes of others for its own'],
+  ['reconcilers/sysctl', 'have.value === want.value', 'true', 'leaves settings as they are'],
+  ['reconcilers/masquerade', '...have.unreadable', '...[]', 'overlooks foreign rules in its table'],
+  ['reconcilers/forward', 'have.jump === want.jump', 'true', 'leaves its chain without a jump to it'],
+  [
+    'reconcilers/forward',
+    '({ key: forwardKey(state.family, chain), state, ours })',
+    '({ key: forwardKey(state.family, chain), state, ours: true })',
+    "takes flanneld's chain for its own",
+  ],
+  ['reconcilers/ordered-list', 'want.includes(item) ? []', 'true ? []', 'leaves rules that are not wanted'],
+  [
+    'reconcilers/file',
+    'have.content !== want.content',
+    'have.content.length < want.content.length',
+    'leaves an edited file',
+  ],
+  ['reconcilers/file', 'have.mode !== want.mode', 'false', 'leaves a file unreadable for Docker'],
+  ['reconcilers/lease', 'equalJson(want[field], have[field])', 'true', "leaves a lease's old attributes"],
+  [
+    'reconcilers/docker-settings',
+    'if (wanted === undefined)',
+    'if (false)',
+    'leaves its settings in daemon.json',
+  ],
+  ['model/desired', 'publicIps.ipv4 === own.ipv4', 'false', 'does not know its own lease again'],
+];
+
+/** The rules beside those, each with the tests that hold it. */
+const OTHERS: readonly Mutation[] = [
+  {
+    file: 'model/diff',
+    text: 'requires: awaited',
+    replacement: 'requires: []',
+    does: 'takes down what is in use while its successor has to wait',
+    red: ['unit/model/diff'],
+  },
+  {
+    file: 'model/diff',
+    text: 'create: 0, update: 1, delete: 2',
+    replacement: 'create: 2, update: 1, delete: 0',
+    does: 'announces deletions before additions',
+    red: ['unit/model/diff'],
+  },
+  {
+    file: 'reconcilers/carry-out',
+    text: "failed && action.verb === 'delete'",
+    replacement: 'false',
+    does: 'deletes after a failure',
+    red: ['unit/reconcilers/carry-out'],
+  },
+  {
+    file: 'dataplane/verdict',
+    text: '.TTL] <= 1',
+    replacement: '.TTL] < 1',
+    does: 'sends a packet on that is at its end',
+    red: ['unit/dataplane/verdict'],
+  },
+];
+
+export const MUTATIONS: readonly Mutation[] = [
+  ...INTO_DIFF.map(([file, text, replacement, does]) => ({ file, text, replacement, does, red: WORLDS })),
+  ...OTHERS,
+];
