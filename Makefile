@@ -18,7 +18,7 @@ JOBS ?= 2
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test mutants faults sim fuzz demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test mutants faults soak sim fuzz demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -70,7 +70,10 @@ export function reconcilersOf(
     route: routeReconciler(netlink, instance.routeProtocol, scope),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),
-    file: fileReconciler(files, () => filesOf(inputs.config)),
+    file: fileReconciler(files, () => ({
+      paths: filesOf(inputs.config),
+      recordPath: `${instance.stateDirectory}/${instance.name}/files.json`,
+    })),
     'docker-settings': dockerSettingsReconciler(files, () => dockerSettingsPlace(inputs.config)),
     'docker-bridge': dockerBridgeReconciler(netlink, firewall, () => dockerOf(inputs)),
   };

@@ -47,9 +47,7 @@ export function planText({ actions, foreign, summary }: PlanDocument): string {
   for (const kind of KINDS) {
     const ofKind = [
       ...actions.filter((action) => action.kind === kind).map((action) => actionLine(action, width)),
-      ...foreign
-        .filter((conflict) => conflict.kind === kind)
-        .map(({ key, reason }) => `  ! ${key.padEnd(width)}  ${reason}`),
+      ...foreign.filter((conflict) => conflict.kind === kind).map((conflict) => foreignLine(conflict, width)),
     ];
     if (ofKind.length > 0) lines.push(kind, ...ofKind);
   }
@@ -62,6 +60,10 @@ export function actionLine({ kind, verb, key, reason, interrupts, after }: Plann
   const detail = verb === 'create' ? stateSummary(kind, after as never) : '';
   const what = detail === '' ? reason : `${reason} (${detail})`;
   return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}`;
+}
+
+export function foreignLine({ key, reason }: ForeignConflict, width = 0): string {
+  return `  ! ${key.padEnd(width)}  ${reason}`;
 }
 
 function summaryLine(summary: PlanDocument['summary']): string {

@@ -144,6 +144,8 @@ export interface FileState {
   readonly content: string;
   /** Permission bits. */
   readonly mode: number;
+  /** Why what stands there cannot be read; content and mode then say nothing. */
+  readonly unreadable?: string;
 }
 
 /** Our settings in Docker's daemon.json, which is the operator's. */

@@ -16,6 +16,7 @@ import type { DockerSettingsState } from '../model/objects.js';
 import type { Plan } from '../model/plan.js';
 import type { Files } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { PathWatch } from './path-watch.js';
 import type { Reconciler } from './reconciler.js';
 
 const kind: Kind<DockerSettingsState> = {
@@ -43,10 +44,12 @@ export function dockerSettingsReconciler(
   files: Files,
   place: () => DockerSettingsPlace,
 ): Reconciler<DockerSettingsState> {
+  const watch = new PathWatch(files);
   return {
     name: 'docker-settings',
     async observe(desired) {
       const { path, recordPath, flags } = place();
+      watch.follow([path]);
       const [file, record] = await Promise.all([files.read(path), files.read(recordPath)]);
       const read = tryRead(file?.content ?? '');
       const settings = read.settings;
@@ -72,7 +75,7 @@ export function dockerSettingsReconciler(
         if (after !== undefined) await write(files, place(), after.settings, before);
         else if (before !== undefined) await takeOut(files, place(), before);
       }),
-    watch: (wake, signal) => files.watch([place().path], wake, signal),
+    watch: (wake, signal) => watch.begin([place().path], wake, signal),
   };
 }
 

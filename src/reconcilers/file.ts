@@ -1,13 +1,23 @@
-/** The files that others start from: subnet.env and Docker's options. A file is ours by its path. */
-import { diff, type Kind } from '../model/diff.js';
+/** The files that others start from: subnet.env and Docker's options. Where one is wanted, whatever is there is replaced. */
+import { diff, type Kind, type Observed } from '../model/diff.js';
 import { fileKey } from '../model/keys.js';
 import type { FileState } from '../model/objects.js';
+import type { Plan } from '../model/plan.js';
+import {
+  parseWrittenFiles,
+  type WrittenFiles,
+  withFile,
+  withoutFile,
+  writtenFilesText,
+} from '../model/written-files.js';
 import type { Files } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { PathWatch } from './path-watch.js';
 import type { Reconciler } from './reconciler.js';
 
 const kind: Kind<FileState> = {
   differences(want, have) {
+    if (have.unreadable !== undefined) return [have.unreadable];
     const differences: string[] = [];
     if (have.content !== want.content) differences.push(contentDifference(want.content, have.content));
     if (have.mode !== want.mode) differences.push(`mode ${octal(have.mode)}, want ${octal(want.mode)}`);
@@ -15,24 +25,82 @@ const kind: Kind<FileState> = {
   },
 };
 
-/** `paths` are the files of this instance, wanted or not: what is there and not wanted is removed. */
-export function fileReconciler(files: Files, paths: () => readonly string[]): Reconciler<FileState> {
+export interface FilePlaces {
+  /** The files of this instance, wanted or not. */
+  readonly paths: readonly string[];
+  /** Keeps what we wrote. */
+  readonly recordPath: string;
+}
+
+/** Where none is wanted, ours are those that say what we wrote there, also at paths of an earlier configuration. */
+export function fileReconciler(files: Files, places: () => FilePlaces): Reconciler<FileState> {
+  const watch = new PathWatch(files);
+
+  async function written(): Promise<WrittenFiles> {
+    const { recordPath } = places();
+    return parseWrittenFiles((await files.read(recordPath).catch(() => undefined))?.content);
+  }
+
+  /** One that cannot be read is in the way, and hides none of the others. */
+  async function look(path: string): Promise<FileState | undefined> {
+    try {
+      const file = await files.read(path);
+      return file && { path, ...file };
+    } catch (error) {
+      const unreadable = error instanceof Error ? error.message : String(error);
+      return { path, content: '', mode: 0, unreadable };
+    }
+  }
+
+  /** The record first: after a crash in between, the file is known to be ours. Without a record it is written all the same. */
+  async function write({ path, content, mode }: FileState): Promise<void> {
+    const record = withFile(await written(), path, content);
+    const notRecorded = await files.write(places().recordPath, writtenFilesText(record), 0o644).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await files.write(path, content, mode);
+    if (notRecorded !== undefined) throw notRecorded;
+  }
+
+  async function remove(path: string): Promise<void> {
+    await files.remove(path);
+    const record = withoutFile(await written(), path);
+    if (record.size === 0) await files.remove(places().recordPath);
+    else await files.write(places().recordPath, writtenFilesText(record), 0o644);
+  }
+
   return {
     name: 'file',
     async observe(desired) {
-      const places = new Set([...paths(), ...desired.map(({ state }) => state.path)]);
-      const read = [...places].map(async (path) => ({ path, file: await files.read(path) }));
-      return (await Promise.all(read)).flatMap(({ path, file }) =>
-        file === undefined ? [] : [{ key: fileKey(path), state: { path, ...file }, ours: true }],
-      );
+      const { paths } = places();
+      watch.follow(paths);
+      const wanted = new Set(desired.map(({ state }) => state.path));
+      const record = await written();
+      const all = [...new Set([...paths, ...wanted, ...record.keys()])];
+      const found = await Promise.all(all.map(look));
+      return found.flatMap((state): Observed<FileState>[] => {
+        if (state === undefined) return [];
+        const isOurs = wanted.has(state.path) || record.get(state.path)?.includes(state.content) === true;
+        return [{ key: fileKey(state.path), state, ours: isOurs && state.unreadable === undefined }];
+      });
     },
-    diff: (desired, observed) => diff(kind, desired, observed),
+    diff(desired, observed): Plan<FileState> {
+      const { actions, foreign } = diff(kind, desired, observed);
+      const wanted = new Set(desired.map(({ key }) => key));
+      const others = observed.flatMap(({ key, state, ours }) => {
+        if (wanted.has(key) || ours) return [];
+        const reason = state.unreadable ?? 'not what was written here: left alone';
+        return [{ key, reason, blocks: false }];
+      });
+      return { actions, foreign: [...foreign, ...others] };
+    },
     apply: (actions, signal) =>
       carryOut(actions, signal, async ({ before, after }) => {
-        if (after !== undefined) await files.write(after.path, after.content, after.mode);
-        else if (before !== undefined) await files.remove(before.path);
+        if (after !== undefined) await write(after);
+        else if (before !== undefined) await remove(before.path);
       }),
-    watch: (wake, signal) => files.watch(paths(), wake, signal),
+    watch: (wake, signal) => watch.begin(places().paths, wake, signal),
   };
 }
 

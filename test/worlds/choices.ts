@@ -96,7 +96,7 @@ const disturbed = fc.record({
     "flanneld's other",
   ),
   subnetEnv: oneOf('as wanted', 'as wanted', 'absent', 'edited', 'private', 'old subnet', 'garbage'),
-  dockerOptions: oneOf('as wanted', 'as wanted', 'absent', 'edited'),
+  dockerOptions: oneOf('as wanted', 'as wanted', 'absent', 'edited', 'written before'),
   daemonJson: oneOf('absent', "operator's", "operator's mtu", 'not JSON', 'as wanted', 'written before'),
   published: oneOf('absent', 'as declared', 'other'),
   neighbours: someOf('docker', 'other instance', 'forgotten device', 'settings', 'files'),

@@ -4,6 +4,7 @@ import type { Config } from '../../src/model/config.js';
 import type { DesiredState } from '../../src/model/desired.js';
 import { recordText } from '../../src/model/docker/daemon-json.js';
 import { forwardChain, masqueradeTable } from '../../src/model/traffic-rules.js';
+import { writtenFilesText } from '../../src/model/written-files.js';
 import { networkJson } from '../../src/wire/flannel-store.js';
 import type { Choices } from './choices.js';
 import type { ChainThere, FileThere, TableThere } from './world.js';
@@ -13,6 +14,7 @@ type Found = Choices['found'];
 const USUAL_NETWORK = parsePrefix('4.0.0.0/16');
 const USUAL_SUBNET = '4.0.100.0/24';
 const OLD_SUBNET = '4.0.7.0/24';
+const OLD_OPTIONS = 'DOCKER_OPT_MTU="--mtu=1400"\n';
 
 /** `wanted` is undefined when nothing can be wanted. */
 export function kernelThere(
@@ -168,8 +170,12 @@ export function filesThere(
   const dockerOptions = {
     'as wanted': { content: options },
     edited: { content: `${options}# edited\n` },
+    'written before': { content: OLD_OPTIONS },
     absent: undefined,
   }[found.dockerOptions];
+  const record = new Map([[files.dockerOptions, [OLD_OPTIONS]]]);
+  const written =
+    found.dockerOptions === 'written before' ? { content: writtenFilesText(record) } : undefined;
   const published = {
     'as declared': network.declared && { content: `${networkJson(network.declared)}\n` },
     other: { content: '{"Network":"10.5.0.0/16"}\n' },
@@ -181,6 +187,7 @@ export function filesThere(
     { path: files.subnetEnv, file: envs[found.subnetEnv] },
     { path: files.dockerOptions, file: dockerOptions },
     { path: `${state}/published.json`, file: published },
+    { path: `${state}/files.json`, file: written },
     ...dockerFiles(found, docker.daemonJson, `${state}/daemon-json.json`, wanted),
     { path: files.subnetEnv.replace('/flannel/', '/flannel9/'), file: neighbour },
   ].flatMap(({ path, file }) => (file === undefined ? [] : [{ path, ...file }]));

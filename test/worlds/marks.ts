@@ -41,6 +41,7 @@ function ownership(lines: readonly string[], marks: Marks): (line: string) => bo
   const { name, routeProtocol, publicIp, files } = marks;
   const alias = `alias "flannelette ${name}"`;
   const isMarked = lines.some((line) => line.startsWith(`link ${name} `) && line.endsWith(alias));
+  const written = new Set(writtenFiles(lines, marks));
   const chain = `chain ipv4 ${name === 'flannel0' ? 'FLANNEL-FWD' : `FLANNEL-FWD-${name}`} `;
   const ofChain = lines.filter((line) => `${line} `.startsWith(chain));
   // A chain is ours by the comments in it, since flanneld's has the same name; one without any belongs to nobody.
@@ -71,12 +72,23 @@ function ownership(lines: readonly string[], marks: Marks): (line: string) => bo
     // An nft table is ours by its name.
     table: (line) => line.split(' ')[2] === `flannelette-${name}`,
     chain: (line) => isOurChain && `${line} `.startsWith(chain),
-    file: (line) => files.includes(line.split(' ')[1] ?? ''),
+    file: (line) => files.includes(line.split(' ')[1] ?? '') || written.has(line),
     our: () => true,
     // Leases carry our public address.
     store: (line) => line.startsWith('store subnets/') && line.includes(`"PublicIP":"${publicIp}"`),
   };
   return (line) => rules[line.slice(0, line.indexOf(' '))]?.(line) ?? false;
+}
+
+/** Which of these files say what the record has as written by us; the rest is somebody else's, wherever it stands. */
+export function writtenFiles(lines: readonly string[], { files }: Marks): readonly string[] {
+  const recordPath = files.find((path) => path.endsWith('/files.json')) ?? '';
+  const record = members(lines.find((line) => line.startsWith(`file ${recordPath} `)));
+  return lines.filter((line) => {
+    const [, path = '', content = '""'] = /^file (\S+) \d+ (.*)$/.exec(line) ?? [];
+    const contents = record[path];
+    return Array.isArray(contents) && contents.includes(JSON.parse(content));
+  });
 }
 
 /** A line of its own for each setting in daemon.json; which of them are ours is written in the record. */

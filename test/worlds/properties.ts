@@ -7,7 +7,7 @@ import type { ApplyDocument } from '../../src/cli/commands/apply.js';
 import type { PlanDocument } from '../../src/cli/render-plan.js';
 import { KINDS } from '../../src/model/objects.js';
 import type { CommandResult } from './command-line.js';
-import { isOnDevice, type Marks, shares } from './marks.js';
+import { isOnDevice, type Marks, shares, writtenFiles } from './marks.js';
 
 export interface Bench {
   flannelette(verb: string, ...options: readonly string[]): Promise<CommandResult>;
@@ -176,9 +176,21 @@ async function destroyed(bench: Bench, marks: Marks, before: readonly string[]):
     offDevice(shares(before, marks).foreign),
     'destroy changed something foreign',
   );
-  // Settings are never set back: somebody else may count on them by now. And what this host published is remembered.
-  const left = shares(after, marks).ours.filter((line) => !/^sysctl |^file \S+\/published\.json /.test(line));
+  // Settings are never set back: somebody else may count on them by now. What this host published is remembered. And
+  // a file that somebody else wrote is theirs, even where ours would say the same.
+  const written = new Set(writtenFiles(before, marks));
+  const isOthers = (line: string) =>
+    /\/(subnet\.env|docker) /.test(line) && before.includes(line) && !written.has(line);
+  const left = shares(after, marks).ours.filter(
+    (line) => !/^sysctl |^file \S+\/published\.json /.test(line) && !isOthers(line),
+  );
   assert.deepEqual(left, [], 'destroy left something of ours');
+  const kept = before.filter((line) => line.startsWith('file ') && isOthers(line));
+  assert.deepEqual(
+    kept.filter((line) => !after.includes(line)),
+    [],
+    "destroy removed somebody else's file",
+  );
 }
 
 function name({ kind, verb, key }: PlannedAction): string {

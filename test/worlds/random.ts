@@ -202,6 +202,7 @@ function marksOf(config: Config, store: readonly EntryThere[]): Marks {
       ...(docker.mode === 'off' ? [] : [files.dockerOptions]),
       `${state}/published.json`,
       `${state}/daemon-json.json`,
+      `${state}/files.json`,
     ],
     daemonJson: docker.daemonJson,
   };

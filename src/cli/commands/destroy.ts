@@ -1,11 +1,11 @@
 /** `destroy`: removes everything of ours from this host; the lease only when asked. */
 import { type DesiredObjects, KINDS } from '../../model/objects.js';
-import { converge } from '../../runtime/one-shot.js';
+import { converge, planAll } from '../../runtime/one-shot.js';
 import type { Reconcilers } from '../../runtime/reconcilers.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { lookOnce } from '../look-once.js';
-import { actionLine } from '../render-plan.js';
+import { actionLine, foreignLine, planDocument } from '../render-plan.js';
 import type { CommandContext } from '../session.js';
 
 export interface DestroyOptions {
@@ -27,9 +27,10 @@ export async function destroy(
   try {
     if (options.lease) await lookOnce(session, context.signal);
     let done = 0;
+    const reconcilers = options.lease ? session.reconcilers : withoutStore(session.reconcilers);
     const convergence = await converge(
       {
-        reconcilers: options.lease ? session.reconcilers : withoutStore(session.reconcilers),
+        reconcilers,
         desired: () => ({ objects: NOTHING }),
         clock: context.clock,
         timeoutMs: options.timeoutMs,
@@ -41,6 +42,8 @@ export async function destroy(
       context.signal,
     );
     await host.forget(config);
+    const { foreign } = planDocument(await planAll(reconcilers, NOTHING, context.signal));
+    for (const conflict of foreign) context.out(`${foreignLine(conflict)}\n`);
     context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
     if (convergence.outcome === 'converged') return EXIT.done;
     return convergence.outcome === 'timed out' ? EXIT.converging : EXIT.failed;

@@ -10,6 +10,7 @@ import { NOTHING_TO_DO, oneRound } from './one-round.js';
 
 const ENV = '/run/flannel/subnet.env';
 const DOCKER = '/run/flannel/docker';
+const RECORD = '/var/lib/flannelette/flannel0/files.json';
 const CONTENT = 'FLANNEL_SUBNET=4.0.100.1/24\nFLANNEL_MTU=1472\n';
 
 function wanting(content = CONTENT, mode = 0o644): Desired<FileState>[] {
@@ -20,7 +21,7 @@ function hostWith(
   contents: Readonly<Record<string, string>> = {},
 ): readonly [FakeFiles, ReturnType<typeof fileReconciler>] {
   const files = new FakeFiles(contents);
-  return [files, fileReconciler(files, () => [ENV, DOCKER])];
+  return [files, fileReconciler(files, () => ({ paths: [ENV, DOCKER], recordPath: RECORD }))];
 }
 
 describe('file reconciler', () => {
@@ -33,7 +34,7 @@ describe('file reconciler', () => {
     });
     assert.deepEqual(await files.read(ENV), { content: CONTENT, mode: 0o644 });
     assert.deepEqual(await oneRound(reconciler, wanting()), NOTHING_TO_DO);
-    assert.equal(files.writes, 1);
+    assert.equal(files.writes, 2, 'the file and the record');
   });
 
   for (const { name, have, reason } of [
@@ -73,13 +74,71 @@ describe('file reconciler', () => {
     assert.equal((await files.read(ENV))?.mode, 0o644);
   });
 
-  it("removes those of this instance's files that are not wanted any more, and nothing beside them", async () => {
-    const [files, reconciler] = hostWith({ [ENV]: CONTENT, [DOCKER]: 'old', '/run/flannel/other': 'theirs' });
-    assert.deepEqual((await oneRound(reconciler, wanting())).plan, [
-      `delete file:${DOCKER}: not wanted any more`,
+  it('removes what it wrote and is not wanted any more, and then the record', async () => {
+    const [files, reconciler] = hostWith({ '/run/flannel/other': 'theirs' });
+    await oneRound(reconciler, wanting('FLANNEL_MTU=1400\n'));
+    await oneRound(reconciler, wanting());
+    assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
+    assert.deepEqual(files.lines(), ['file /run/flannel/other 0644 "theirs"']);
+  });
+
+  for (const { name, have } of [
+    { name: 'somebody else wrote', have: 'FLANNEL_SUBNET=10.5.1.1/24\n' },
+    { name: 'somebody edited', have: `${CONTENT}# mine\n` },
+  ]) {
+    it(`leaves what ${name}, and says so`, async () => {
+      const [files, reconciler] = hostWith();
+      await oneRound(reconciler, wanting());
+      files.edit(ENV, have);
+      assert.deepEqual(await oneRound(reconciler, []), {
+        plan: [],
+        foreign: [`file:${ENV}: not what was written here: left alone`],
+        outcomes: [],
+      });
+      assert.equal((await files.read(ENV))?.content, have);
+    });
+  }
+
+  it('removes what it wrote at the places of an earlier configuration', async () => {
+    const files = new FakeFiles();
+    let paths = [ENV, DOCKER];
+    const reconciler = fileReconciler(files, () => ({ paths, recordPath: RECORD }));
+    await oneRound(reconciler, wanting());
+    paths = ['/run/other/subnet.env', DOCKER];
+    const moved = { path: '/run/other/subnet.env', content: CONTENT, mode: 0o644 };
+    assert.deepEqual((await oneRound(reconciler, [{ key: `file:${moved.path}`, state: moved }])).plan, [
+      `create file:${moved.path}: missing`,
+      `delete file:${ENV}: not wanted any more`,
     ]);
-    assert.equal(await files.read(DOCKER), undefined);
-    assert.equal((await files.read('/run/flannel/other'))?.content, 'theirs');
+    assert.equal(await files.read(ENV), undefined);
+  });
+
+  it('knows what it wrote also when it died before the file was there, or before the record was', async () => {
+    const [files, reconciler] = hostWith();
+    await oneRound(reconciler, wanting());
+    const older = (await files.read(RECORD))?.content ?? '';
+    await oneRound(reconciler, wanting('FLANNEL_MTU=1400\n'));
+    files.edit(ENV, CONTENT);
+    assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
+
+    files.edit(RECORD, older);
+    files.edit(ENV, CONTENT);
+    assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
+  });
+
+  it('takes a record that cannot be read for none', async () => {
+    for (const record of ['', 'null', '[]', '{"/run/flannel/subnet.env": 5}', '{']) {
+      const [files, reconciler] = hostWith({ [ENV]: CONTENT, [RECORD]: record });
+      const { plan, foreign } = await oneRound(reconciler, []);
+      assert.deepEqual([plan, foreign.length], [[], 1], record);
+      assert.equal((await files.read(ENV))?.content, CONTENT);
+    }
+  });
+
+  it('writes a file also when it cannot be recorded, and says so', async () => {
+    const [files, reconciler] = hostWith({ '/var/lib/flannelette': 'no directory' });
+    assert.deepEqual((await oneRound(reconciler, wanting())).outcomes, ['failed ENOTDIR']);
+    assert.equal((await files.read(ENV))?.content, CONTENT);
   });
 
   it('fails with what the disk says', async () => {
@@ -88,10 +147,16 @@ describe('file reconciler', () => {
     assert.deepEqual((await oneRound(reconciler, wanting())).outcomes, ['failed ENOSPC']);
   });
 
-  it('plans nothing while a file cannot be read', async () => {
-    const [files, reconciler] = hostWith();
-    files.failure = { reads: new SystemError('Cannot read: denied', 'EACCES') };
-    await assert.rejects(oneRound(reconciler, wanting()), { code: 'EACCES' });
+  it('is stopped by one that cannot be read at that one alone', async () => {
+    const [files, reconciler] = hostWith({ [`${ENV}/inside`]: 'a directory stands in its place' });
+    const options = { path: DOCKER, content: 'DOCKER_OPT_MTU="--mtu=1472"\n', mode: 0o644 };
+    const { plan, foreign } = await oneRound(reconciler, [
+      ...wanting(),
+      { key: `file:${DOCKER}`, state: options },
+    ]);
+    assert.deepEqual(plan, [`create file:${DOCKER}: missing`]);
+    assert.deepEqual(foreign, [`file:${ENV}: not ours: Cannot read ${ENV}: EISDIR`]);
+    assert.equal((await files.read(DOCKER))?.content, options.content);
   });
 
   it("wakes on this instance's files", async () => {
@@ -99,6 +164,22 @@ describe('file reconciler', () => {
     let wakes = 0;
     reconciler.watch?.(() => wakes++, new AbortController().signal);
     files.edit('/run/flannel/other', 'x');
+    await settle();
+    assert.equal(wakes, 0);
+    files.edit(DOCKER, 'x');
+    await settle();
+    assert.equal(wakes, 1);
+  });
+
+  it('wakes on the files of the present configuration, not on those of an earlier one', async () => {
+    const files = new FakeFiles();
+    let paths = [ENV];
+    const reconciler = fileReconciler(files, () => ({ paths, recordPath: RECORD }));
+    let wakes = 0;
+    reconciler.watch?.(() => wakes++, new AbortController().signal);
+    paths = [DOCKER];
+    await reconciler.observe([], new AbortController().signal);
+    files.edit(ENV, 'x');
     await settle();
     assert.equal(wakes, 0);
     files.edit(DOCKER, 'x');
