@@ -147,7 +147,7 @@ async function runDaemonUntil(
     log,
     forwards: true,
   });
-  dataPlane.follow(() => inputs.config);
+  dataPlane.follow(() => inputs.config, signal);
   const source: ConfigSource = {
     path,
     read: () => readConfig(path),

@@ -482,7 +482,7 @@ export interface ControlReply {
 
 /** HTTP over a unix socket: `curl --unix-socket /run/flannelette/flannel0.sock http://localhost/status`. */
 export interface ControlSocket {
-  /** Answers at `path` (0660, directory 0755) until `signal` aborts; a left-over socket is replaced. Rejects with SystemError. */
+  /** Answers at `path` (0660, directory 0755) until `signal` aborts, also after it was removed; a left-over socket is replaced. Rejects with SystemError. */
   serve(
     path: string,
     answer: (request: ControlRequest) => Promise<ControlReply>,

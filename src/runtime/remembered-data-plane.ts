@@ -45,9 +45,17 @@ export class RememberedDataPlane implements DataPlane {
     this.#log = log;
   }
 
-  /** From now on it is remembered what runs, as what `config` says at that time. */
-  follow(config: () => Config): void {
+  /** From now on, until `signal` aborts, it is remembered what runs, as what `config` says at that time; also after somebody removed the memory. */
+  follow(config: () => Config, signal: AbortSignal): void {
     this.#config = config;
+    const path = recordPath(config());
+    const restore = async () => {
+      if ((await this.#files.read(path)) !== undefined) return;
+      this.#written = undefined;
+      await this.#remember();
+    };
+    // One that cannot be read is as good as one that cannot be written: that costs the head start alone.
+    this.#files.watch([path], () => void restore().catch(() => {}), signal);
   }
 
   /** Starts the loop with what the last process of this instance left; resolves when it runs, or is not to. */

@@ -1,11 +1,15 @@
 /** The daemon's socket: node:http over a unix socket, both ends. */
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
 import { answeringServer, closeOnAbort } from './answering-server.js';
+import { watchPaths } from './file-watch.js';
 
+/** For a removal that the kernel does not report. */
+const POLL_MS = 10_000;
 const SOCKET_MODE = 0o660;
 const DIRECTORY_MODE = 0o755;
 const LONGEST_PATH_BYTES = 107; // sun_path of unix(7) less its final NUL; libuv would cut the rest off
@@ -18,20 +22,24 @@ export const controlSocket: ControlSocket = {
         'ENAMETOOLONG',
       );
     }
-    const server = answeringServer(answer);
-    try {
-      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-      // The instance lock is ours, but holds in this network namespace alone: /run may be shared with another one.
-      if (await isServed(path)) throw inUse();
-      // What else is there was left by a killed process.
-      await rm(path, { force: true });
-      await listening(server, path);
-      await chmod(path, SOCKET_MODE);
-    } catch (error) {
-      server.close();
-      throw systemError(`listen on ${path}`, error);
-    }
+    let server = await listeningAt(path, answer);
     closeOnAbort(server, signal);
+    let isMoving = false;
+    const restore = async () => {
+      if (isMoving || signal.aborted || existsSync(path)) return;
+      isMoving = true;
+      try {
+        // First: a server that ends takes away what stands at its path. Questions under way are answered.
+        server.close();
+        server = await listeningAt(path, answer);
+        closeOnAbort(server, signal);
+      } catch {
+        // Its directory may not be ours to make: once it is there again, this is tried again.
+      } finally {
+        isMoving = false;
+      }
+    };
+    watchPaths([path], () => void restore(), signal, POLL_MS);
   },
 
   ask(path, { method, path: url }, signal) {
@@ -48,6 +56,23 @@ export const controlSocket: ControlSocket = {
     });
   },
 };
+
+async function listeningAt(path: string, answer: Parameters<ControlSocket['serve']>[1]): Promise<Server> {
+  const server = answeringServer(answer);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    // The instance lock is ours, but holds in this network namespace alone: /run may be shared with another one.
+    if (await isServed(path)) throw inUse();
+    // What else is there was left by a killed process.
+    await rm(path, { force: true });
+    await listening(server, path);
+    await chmod(path, SOCKET_MODE);
+    return server;
+  } catch (error) {
+    server.close();
+    throw systemError(`listen on ${path}`, error);
+  }
+}
 
 /** Whether somebody listens. That one need not answer: it may be stopped. */
 function isServed(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { Config } from '../../../src/model/config.js';
 import type { ForwarderState, PeerState } from '../../../src/model/objects.js';
 import type { Log } from '../../../src/ports.js';
 import { RememberedDataPlane, recordPath } from '../../../src/runtime/remembered-data-plane.js';
+import { settle } from '../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { fakeHost } from '../../fakes/fake-kernel.js';
@@ -52,7 +53,7 @@ class World {
     const say = (fields: object, message: string) => this.said.push(`${message} ${JSON.stringify(fields)}`);
     const log: Log = { debug: say, info: say, warn: say, error: say };
     const process = new RememberedDataPlane(new FakeDataPlane(this.#kernel), this.files, log);
-    process.follow(() => CONFIG);
+    process.follow(() => CONFIG, new AbortController().signal);
     return process;
   }
 
@@ -198,6 +199,21 @@ describe('a packet loop that is remembered', () => {
     await process.configure(FORWARDER, signal);
     assert.deepEqual(process.forwarder(), FORWARDER);
     assert.match(world.said.join(), /^forwarding not remembered .*no space left/);
+  });
+
+  it('is written again when somebody removed it, for as long as it is followed', async () => {
+    const world = new World();
+    const process = world.process();
+    await process.configure(FORWARDER, signal);
+    const { content } = (await world.files.read(PATH)) ?? {};
+    world.files.delete('/run/flannelette');
+    await settle();
+    assert.equal((await world.files.read(PATH))?.content, content);
+
+    await process.shutDown(signal);
+    world.files.delete('/run/flannelette');
+    await settle();
+    assert.equal(await world.files.read(PATH), undefined, 'nothing runs that could be remembered');
   });
 
   it('is kept beside the socket of its instance', () => {

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { existsSync, linkSync, lstatSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 import type { ControlReply, ControlRequest } from '../../../src/ports.js';
 import { controlSocket } from '../../../src/sys/control-socket.js';
+import { eventually } from '../../lab/eventually.js';
 
 const NEVER = new AbortController().signal;
 const STATUS: ControlRequest = { method: 'GET', path: '/status' };
@@ -98,6 +99,20 @@ test('a socket that was left is replaced', async () => {
     await leaveSocket(path);
     await serve();
     assert.equal((await controlSocket.ask(path, STATUS, NEVER))?.status, 200);
+  });
+});
+
+test('one that is removed, with its directory or alone, comes back', async () => {
+  await inDirectory(async ({ path, serve }) => {
+    const stop = await serve();
+    for (const gone of [dirname(path), path, dirname(path)]) {
+      rmSync(gone, { recursive: true });
+      await eventually('the socket', 5_000, async () =>
+        assert.equal((await controlSocket.ask(path, STATUS, NEVER))?.status, 200),
+      );
+    }
+    stop.abort();
+    assert.equal(existsSync(path), false);
   });
 });
 
