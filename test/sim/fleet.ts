@@ -309,5 +309,5 @@ function rowsOf(host: SimHost): ReadonlyMap<string, string> {
 
 /** What the daemon remembers for itself: its content is not for others. */
 function isRecord(line: string): boolean {
-  return /^file \S+\/flannel0(\.forwarding|\/published)\.json /.test(line);
+  return /^file \S+\/flannel0(\.forwarding|\/published|\/files)\.json /.test(line);
 }

@@ -42,6 +42,7 @@ export const MARKS: Marks = {
     SUBNET_ENV,
     DOCKER_OPTIONS,
     '/run/flannelette/flannel0.forwarding.json',
+    '/var/lib/flannelette/flannel0/files.json',
     '/var/lib/flannelette/flannel0/published.json',
   ],
   daemonJson: '/etc/docker/daemon.json',

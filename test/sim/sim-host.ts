@@ -292,7 +292,7 @@ export class SimHost {
       log,
       forwards: true,
     });
-    dataPlane.follow(() => inputs.config);
+    dataPlane.follow(() => inputs.config, stop.signal);
     const source: ConfigSource = {
       path: CONFIG_PATH,
       read: async () => readingOf((await files.read(CONFIG_PATH))?.content),
