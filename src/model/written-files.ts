@@ -22,9 +22,14 @@ export function writtenFilesText(written: WrittenFiles): string {
   return `${JSON.stringify(Object.fromEntries(written))}\n`;
 }
 
-export function withFile(written: WrittenFiles, path: string, content: string): WrittenFiles {
+/** While `content` is being written, either it or what was written last may stand there. */
+export function whileWriting(written: WrittenFiles, path: string, content: string): WrittenFiles {
   const last = (written.get(path) ?? []).filter((other) => other !== content).slice(-1);
   return new Map([...written, [path, [...last, content]]]);
+}
+
+export function withFile(written: WrittenFiles, path: string, content: string): WrittenFiles {
+  return new Map([...written, [path, [content]]]);
 }
 
 export function withoutFile(written: WrittenFiles, path: string): WrittenFiles {

@@ -6,6 +6,7 @@ import type { Plan } from '../model/plan.js';
 import {
   parseWrittenFiles,
   type WrittenFiles,
+  whileWriting,
   withFile,
   withoutFile,
   writtenFilesText,
@@ -52,22 +53,29 @@ export function fileReconciler(files: Files, places: () => FilePlaces): Reconcil
     }
   }
 
+  function record(now: WrittenFiles): Promise<void> {
+    return files.write(places().recordPath, writtenFilesText(now), 0o644);
+  }
+
   /** The record first: after a crash in between, the file is known to be ours. Without a record it is written all the same. */
   async function write({ path, content, mode }: FileState): Promise<void> {
-    const record = withFile(await written(), path, content);
-    const notRecorded = await files.write(places().recordPath, writtenFilesText(record), 0o644).then(
+    const before = await written();
+    const meanwhile = whileWriting(before, path, content);
+    const after = withFile(before, path, content);
+    const notRecorded = await record(meanwhile).then(
       () => undefined,
       (error: unknown) => error,
     );
     await files.write(path, content, mode);
     if (notRecorded !== undefined) throw notRecorded;
+    if (meanwhile.get(path)?.length !== 1) await record(after);
   }
 
   async function remove(path: string): Promise<void> {
     await files.remove(path);
-    const record = withoutFile(await written(), path);
-    if (record.size === 0) await files.remove(places().recordPath);
-    else await files.write(places().recordPath, writtenFilesText(record), 0o644);
+    const rest = withoutFile(await written(), path);
+    if (rest.size === 0) await files.remove(places().recordPath);
+    else await record(rest);
   }
 
   return {
@@ -76,12 +84,12 @@ export function fileReconciler(files: Files, places: () => FilePlaces): Reconcil
       const { paths } = places();
       watch.follow(paths);
       const wanted = new Set(desired.map(({ state }) => state.path));
-      const record = await written();
-      const all = [...new Set([...paths, ...wanted, ...record.keys()])];
+      const known = await written();
+      const all = [...new Set([...paths, ...wanted, ...known.keys()])];
       const found = await Promise.all(all.map(look));
       return found.flatMap((state): Observed<FileState>[] => {
         if (state === undefined) return [];
-        const isOurs = wanted.has(state.path) || record.get(state.path)?.includes(state.content) === true;
+        const isOurs = wanted.has(state.path) || known.get(state.path)?.includes(state.content) === true;
         return [{ key: fileKey(state.path), state, ours: isOurs && state.unreadable === undefined }];
       });
     },

@@ -24,10 +24,9 @@ export const controlSocket: ControlSocket = {
     }
     let server = await listeningAt(path, answer);
     closeOnAbort(server, signal);
-    let isMoving = false;
+    let restoring: Promise<void> = Promise.resolve();
     const restore = async () => {
-      if (isMoving || signal.aborted || existsSync(path)) return;
-      isMoving = true;
+      if (signal.aborted || existsSync(path)) return;
       try {
         // First: a server that ends takes away what stands at its path. Questions under way are answered.
         server.close();
@@ -35,11 +34,13 @@ export const controlSocket: ControlSocket = {
         closeOnAbort(server, signal);
       } catch {
         // Its directory may not be ours to make: once it is there again, this is tried again.
-      } finally {
-        isMoving = false;
       }
     };
-    watchPaths([path], () => void restore(), signal, POLL_MS);
+    // One after the other: it may be removed again while it is put back.
+    const onChange = () => {
+      restoring = restoring.then(restore);
+    };
+    watchPaths([path], onChange, signal, POLL_MS);
   },
 
   ask(path, { method, path: url }, signal) {

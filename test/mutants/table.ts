@@ -109,7 +109,7 @@ const OTHERS: readonly Mutation[] = [
   },
   {
     file: 'reconcilers/file',
-    text: 'record.get(state.path)?.includes(state.content) === true',
+    text: 'known.get(state.path)?.includes(state.content) === true',
     replacement: 'true',
     does: 'removes what somebody else wrote',
     red: ['unit/reconcilers/file', 'unit/random-worlds'],

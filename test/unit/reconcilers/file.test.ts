@@ -113,17 +113,30 @@ describe('file reconciler', () => {
     assert.equal(await files.read(ENV), undefined);
   });
 
-  it('knows what it wrote also when it died before the file was there, or before the record was', async () => {
+  it('knows what it wrote also when it died in between', async () => {
+    const newer = CONTENT.replace('1472', '1400');
+    for (const there of [CONTENT, newer]) {
+      const [files, reconciler] = hostWith();
+      await oneRound(reconciler, wanting());
+      const { write } = files;
+      // The record is written once more after the file: this death comes right before or after the file's own turn.
+      files.write = async (path, content, mode) => {
+        if (path === ENV) throw new SystemError('Cannot write: died', 'EIO');
+        return write.call(files, path, content, mode);
+      };
+      await oneRound(reconciler, wanting(newer));
+      files.write = write;
+      files.edit(ENV, there);
+      assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
+    }
+  });
+
+  it('forgets what it wrote before: somebody who puts it back has a reason', async () => {
     const [files, reconciler] = hostWith();
     await oneRound(reconciler, wanting());
-    const older = (await files.read(RECORD))?.content ?? '';
-    await oneRound(reconciler, wanting('FLANNEL_MTU=1400\n'));
+    await oneRound(reconciler, wanting(CONTENT.replace('1472', '1400')));
     files.edit(ENV, CONTENT);
-    assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
-
-    files.edit(RECORD, older);
-    files.edit(ENV, CONTENT);
-    assert.deepEqual((await oneRound(reconciler, [])).plan, [`delete file:${ENV}: not wanted any more`]);
+    assert.deepEqual((await oneRound(reconciler, [])).plan, []);
   });
 
   it('takes a record that cannot be read for none', async () => {
