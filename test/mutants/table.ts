@@ -26,10 +26,10 @@ const INTO_DIFF: readonly Row[] = [
   ['model/diff', 'if (differences.length === 0)', 'if (false)', 'rewrites what is as wanted'],
   ['model/diff', 'if (!have.ours)', 'if (false)', 'changes what is foreign'],
   ['model/diff', 'if (!have.ours)', 'if (have.ours)', 'takes ours for foreign, and foreign for ours'],
-  ['model/diff', 'wanted.has(key) || !ours', '!ours', 'deletes what is wanted'],
-  ['model/diff', 'wanted.has(key) || !ours', 'wanted.has(key)', 'deletes what is foreign'],
-  ['model/diff', 'wanted.has(key) || !ours', 'true', 'deletes nothing'],
-  ['model/diff', 'const have = found.get(key);', 'const have = undefined;', 'creates what is there'],
+  ['model/diff', 'filter(({ key }) => !wanted.has(key))', 'filter(() => true)', 'deletes what is wanted'],
+  ['model/diff', 'if (!ours)', 'if (false)', 'deletes what is foreign'],
+  ['model/diff', 'if (!ours)', 'if (true)', 'deletes nothing'],
+  ['model/diff', 'found.get(want.key)', 'undefined', 'creates what is there'],
   [
     'runtime/round',
     'requires.every(isPresent)',
@@ -88,8 +88,8 @@ const INTO_DIFF: readonly Row[] = [
 const OTHERS: readonly Mutation[] = [
   {
     file: 'model/diff',
-    text: 'requires: awaited',
-    replacement: 'requires: []',
+    text: '...awaited, ',
+    replacement: '',
     does: 'takes down what is in use while its successor has to wait',
     red: ['unit/model/diff'],
   },
