@@ -81,7 +81,6 @@ const INTO_DIFF: readonly Row[] = [
     'if (false)',
     'leaves its settings in daemon.json',
   ],
-  ['model/desired', 'publicIps.ipv4 === own.ipv4', 'false', 'does not know its own lease again'],
 ];
 
 /** The rules beside those, each with the tests that hold it. */
