@@ -60,12 +60,6 @@ const INTO_DIFF: readonly Row[] = [
   ['reconcilers/sysctl', 'have.value === want.value', 'true', 'leaves settings as they are'],
   ['reconcilers/masquerade', '...have.unreadable', '...[]', 'overlooks foreign rules in its table'],
   ['reconcilers/forward', 'have.jump === want.jump', 'true', 'leaves its chain without a jump to it'],
-  [
-    'reconcilers/forward',
-    '({ key: forwardKey(state.family, chain), state, ours })',
-    '({ key: forwardKey(state.family, chain), state, ours: true })',
-    "takes flanneld's chain for its own",
-  ],
   ['reconcilers/ordered-list', 'want.includes(item) ? []', 'true ? []', 'leaves rules that are not wanted'],
   [
     'reconcilers/file',
