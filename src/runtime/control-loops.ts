@@ -159,7 +159,9 @@ export class ControlLoops {
   #isSettled(kind: KindName): boolean {
     if (!this.#loops.has(kind)) return true;
     const [report, state] = [this.#reports.get(kind), this.#deps.desired()];
-    if (report?.desired === undefined || !report.isSettled || !isDecided(state)) return false;
+    // A packet loop that must stop at once waits for nobody: of the other kinds nothing is to come.
+    if (!isDecided(state)) return state.leaseConflict !== undefined;
+    if (report?.desired === undefined || !report.isSettled) return false;
     return isSameList(report.desired, state.objects[kind]);
   }
 
