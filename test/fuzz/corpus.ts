@@ -10,7 +10,7 @@ function directoryOf(target: string): string {
 }
 
 export interface Kept {
-  /** The outcome, or what it was about, in words with dashes. */
+  /** The outcome in words with dashes; behind two of them what an input that once failed is about. */
   readonly name: string;
   readonly input: Uint8Array;
 }

@@ -119,7 +119,7 @@ function headersOf(type: number, packet: Uint8Array): number | undefined {
   return ipBytes + transportBytes;
 }
 
-/** A wrong header checksum stays wrong by as much (RFC 1624): the receiver must see it. */
+/** A wrong header checksum stays wrong by as much (RFC 1624), zero never being written as all ones: the receiver must see it. */
 function withLowerTtl(packet: Uint8Array): Uint8Array {
   const lower = forwarded(packet);
   const wasRight = sumOf(packet.subarray(0, ((packet[0] ?? 0) & 0xf) * 4)) === 0;
@@ -127,7 +127,7 @@ function withLowerTtl(packet: Uint8Array): Uint8Array {
   const view = new DataView(lower.buffer);
   const given = (packet[10] ?? 0) * 256 + (packet[11] ?? 0);
   const raised = given + 0x100;
-  view.setUint16(10, raised > 0xffff ? raised - 0xffff : raised);
+  view.setUint16(10, raised >= 0xffff ? raised - 0xffff : raised);
   return lower;
 }
 

@@ -13,7 +13,7 @@ describe('fuzzing', () => {
     it(`${target.name}: what is kept is dealt with as it was`, () => {
       const kept = keptInputs(target.name);
       assert.ok(kept.length >= 2, `only ${kept.length} inputs are kept`);
-      for (const { name, input } of kept) assert.equal(nameOf(outcomeOf(target, input)), name);
+      for (const { name, input } of kept) assert.equal(nameOf(outcomeOf(target, input)), name.split('--')[0]);
     });
 
     it(`${target.name}: new inputs are dealt with as the slow model says`, () => {
