@@ -347,10 +347,15 @@ const FILE_FAULTS: readonly Fault[] = [
     host.changeByHand(path, pick(random, HALF_FILES));
     return undefined;
   }),
-  fault('memory of the packet loop spoilt', (_, { files }, random) => {
-    files.edit(
+  fault('memory spoilt', (_, { files }, random) => {
+    const path = pick(random, [
       '/run/flannelette/flannel0.forwarding.json',
-      pick(random, ['', '{', '{"format":2}', '{"format":1,"config":{}}']),
+      '/run/flannelette/flannel0.confirmed',
+      '/var/lib/flannelette/flannel0/store.json',
+    ]);
+    files.edit(
+      path,
+      pick(random, ['', '{', '{"format":2}', '{"format":1,"config":{}}', '{"format":1,"origin":{}}']),
     );
     return undefined;
   }),

@@ -5,7 +5,7 @@ import { seededRandom } from '../fakes/seeded-random.js';
 import { EtcdServer } from './etcd-server.js';
 import { expectedLines, heldSubnets } from './expected-host.js';
 import * as invariants from './invariants.js';
-import { type Settings, SUBNET_ENV } from './settings.js';
+import { isRecord, type Settings, SUBNET_ENV } from './settings.js';
 import { SimHost } from './sim-host.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -119,7 +119,9 @@ export class Fleet {
       return invariants.atFixpoint({
         name: host.name,
         ready: host.daemon?.isReady ?? false,
-        lines: host.shares().ours.filter((line) => !line.includes(' proto kernel') && !isRecord(line)),
+        lines: host
+          .shares()
+          .ours.filter((line) => !line.includes(' proto kernel') && !isRecord(line.split(' ')[1] ?? '')),
         expectedLines: expectedLines(own[0]?.subnet ?? '', host.settings),
         peers: rowsOf(host),
         expectedPeers: new Map(others.map(({ subnet, publicIp }) => [subnet, publicIp])),
@@ -195,8 +197,8 @@ export class Fleet {
     this.#hasChanged = true;
     this.breach(invariants.foreignKept(host.name, host.foreign, host.shares().foreign));
     const watched = this.#watchedOf(host);
-    if (host.files.writes !== watched.fileWrites) {
-      watched.fileWrites = host.files.writes;
+    if (host.files.countedWrites !== watched.fileWrites) {
+      watched.fileWrites = host.files.countedWrites;
       this.breach(invariants.filesWhole(host.name, host.contentByDaemon(SUBNET_ENV)));
     }
     this.#lookAtRows(host, watched);
@@ -305,9 +307,4 @@ export class Fleet {
 
 function rowsOf(host: SimHost): ReadonlyMap<string, string> {
   return new Map((host.dataPlane?.peers() ?? []).map(({ subnet, publicIp }) => [subnet, publicIp]));
-}
-
-/** What the daemon remembers for itself: its content is not for others. */
-function isRecord(line: string): boolean {
-  return /^file \S+\/flannel0(\.forwarding|\/published|\/files)\.json /.test(line);
 }

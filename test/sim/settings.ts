@@ -32,18 +32,25 @@ export function readingOf(text: string | undefined): ConfigReading {
   return { error: reading.errors.map(({ message }) => message).join('; ') };
 }
 
+/** What the daemon remembers for itself: nobody else reads it, and it is written now and then in a world at rest, too. */
+const RECORDS = [
+  '/run/flannelette/flannel0.forwarding.json',
+  '/run/flannelette/flannel0.confirmed',
+  '/var/lib/flannelette/flannel0/files.json',
+  '/var/lib/flannelette/flannel0/published.json',
+  '/var/lib/flannelette/flannel0/store.json',
+];
+
+export function isRecord(path: string): boolean {
+  return RECORDS.includes(path);
+}
+
 /** A host's addresses change: leases are told apart by fleet.ts. */
 export const MARKS: Marks = {
   name: 'flannel0',
   routeProtocol: ROUTE_PROTOCOL,
   network: NETWORK,
   publicIp: 'none',
-  files: [
-    SUBNET_ENV,
-    DOCKER_OPTIONS,
-    '/run/flannelette/flannel0.forwarding.json',
-    '/var/lib/flannelette/flannel0/files.json',
-    '/var/lib/flannelette/flannel0/published.json',
-  ],
+  files: [SUBNET_ENV, DOCKER_OPTIONS, ...RECORDS],
   daemonJson: '/etc/docker/daemon.json',
 };

@@ -3,20 +3,22 @@ import { setMaxListeners } from 'node:events';
 import { reconcilersOf } from '../../src/assembly.js';
 import { type Address, parseInterfaceAddress, parsePrefix } from '../../src/model/address.js';
 import type { Config } from '../../src/model/config.js';
-import type { Clock, Log, Random } from '../../src/ports.js';
+import type { Clock, Files, Log, Random } from '../../src/ports.js';
 import type { ConfigSource } from '../../src/runtime/config-source.js';
+import { confirmationPath, isConfirmed } from '../../src/runtime/confirmation.js';
 import { Daemon } from '../../src/runtime/daemon.js';
 import { Inputs } from '../../src/runtime/inputs.js';
 import { RememberedDataPlane } from '../../src/runtime/remembered-data-plane.js';
+import { RememberedStore, rememberedStorePath } from '../../src/runtime/remembered-store.js';
 import { StoreFollower } from '../../src/runtime/store-follower.js';
 import { StoreMirror } from '../../src/runtime/store-mirror.js';
 import { FakeCommands } from '../fakes/fake-commands.js';
 import { FakeDataPlane } from '../fakes/fake-data-plane.js';
-import { FakeFiles } from '../fakes/fake-files.js';
 import { FakeFirewall } from '../fakes/fake-firewall.js';
 import { FakeKernel } from '../fakes/fake-kernel.js';
 import { FakeMeters } from '../fakes/fake-meters.js';
 import { isOnDevice, shares } from '../worlds/marks.js';
+import { CountedFiles } from './counted-files.js';
 import type { EtcdServer } from './etcd-server.js';
 import {
   DATA_PLANE_CALLS,
@@ -26,7 +28,7 @@ import {
   Process,
   SYSCTL_CALLS,
 } from './process-ports.js';
-import { CONFIG_PATH, configText, MARKS, readingOf, type Settings } from './settings.js';
+import { CONFIG_PATH, configText, isRecord, MARKS, readingOf, type Settings } from './settings.js';
 import { StoreLine, Way } from './store-line.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -59,6 +61,8 @@ interface Incarnation {
   readonly inputs: Inputs;
   readonly dataPlane: FakeDataPlane;
   readonly remembered: RememberedDataPlane;
+  readonly files: Files;
+  readonly clock: Clock;
   readonly lines: StoreLine[];
   readonly stop: AbortController;
   /** What `run` came to, once it has. */
@@ -69,7 +73,7 @@ export class SimHost {
   readonly name: string;
   readonly kernel = new FakeKernel();
   readonly firewall = new FakeFirewall();
-  readonly files = new FakeFiles();
+  readonly files = new CountedFiles(isRecord);
   readonly way = new Way();
   /** Every address that was this host's: leases with them are its own. */
   readonly addresses: Address[] = [];
@@ -170,7 +174,8 @@ export class SimHost {
 
   async #run(now: Incarnation, config: Config): Promise<void> {
     try {
-      await now.remembered.resume(config, now.stop.signal);
+      if (await isConfirmed(confirmationPath(config), now.files, now.clock))
+        await now.remembered.resume(config, now.stop.signal);
       await now.daemon.run(now.stop.signal);
       now.end = {};
     } catch (error) {
@@ -214,7 +219,7 @@ export class SimHost {
   /** How often anything outside the process was written, by whomever. */
   get writes(): number {
     const { kernel, firewall, files } = this;
-    return kernel.log.length + firewall.writes + files.writes + (this.dataPlane?.log.length ?? 0);
+    return kernel.log.length + firewall.writes + files.countedWrites + (this.dataPlane?.log.length ?? 0);
   }
 
   /** Puts what was written since the last call into the trace; returns whether there was anything. */
@@ -227,7 +232,7 @@ export class SimHost {
       kernel: kernel.log.length,
       dataPlane: dataPlaneLog.length,
       firewall: firewall.writes,
-      files: files.writes,
+      files: files.countedWrites,
     };
     for (const what of kernel.log.slice(told.kernel)) tell(`${this.name} kernel: ${what}`);
     for (const what of dataPlaneLog.slice(told.dataPlane)) tell(`${this.name} packet loop: ${what}`);
@@ -282,6 +287,17 @@ export class SimHost {
         });
       },
       onChange: () => inputs.changed(),
+      memory: (section, mirror) =>
+        new RememberedStore({
+          path: rememberedStorePath(config),
+          confirmationPath: confirmationPath(config),
+          origin: { bootId: this.name, networkNamespace: this.name },
+          files,
+          clock,
+          log,
+          section,
+          mirror,
+        }),
     });
     const inputs: Inputs = new Inputs({
       ...ports,
@@ -316,6 +332,8 @@ export class SimHost {
       inputs,
       dataPlane: fakeLoop,
       remembered: dataPlane,
+      files,
+      clock,
       lines,
       stop,
       end: undefined,
