@@ -26,6 +26,9 @@ const kind: Kind<FileState> = {
   },
 };
 
+/** With its spread of ±25 % a second at most. */
+const MOST_RETRY_MS = 800;
+
 export interface FilePlaces {
   /** The files of this instance, wanted or not. */
   readonly paths: readonly string[];
@@ -80,6 +83,8 @@ export function fileReconciler(files: Files, places: () => FilePlaces): Reconcil
 
   return {
     name: 'file',
+    // A disk that was full tells nobody that it has space again.
+    mostRetryMs: MOST_RETRY_MS,
     async observe(desired) {
       const { paths } = places();
       watch.follow(paths);

@@ -8,6 +8,8 @@ import type { Action, ActionResult, Plan } from '../model/plan.js';
  */
 export interface Reconciler<State> {
   readonly name: string;
+  /** Longest pause between tries that fail, where a try costs next to nothing. Default: the loop's. */
+  readonly mostRetryMs?: number;
   /**
    * Everything of this kind that is ours, and whatever foreign object stands in the place of a desired one.
    * Rejects with ObserveError when the answer would be incomplete: nothing is ever pruned on a guess.

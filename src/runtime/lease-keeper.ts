@@ -46,6 +46,8 @@ export class LeaseKeeper {
   readonly #deps: LeaseKeeperDependencies;
   readonly #wake = new Wake();
   #held: HeldLease | undefined;
+  /** The etcd lease that was this host's last. */
+  #last: string | undefined;
   #failures = 0;
 
   constructor(dependencies: LeaseKeeperDependencies) {
@@ -98,9 +100,23 @@ export class LeaseKeeper {
       this.#held = { etcdLease, dueMs: clock.boottimeMs() + waitMs };
       this.#failures = 0;
     }
+    await this.#giveUpLast(etcdLease, signal);
     const held = this.#held;
     if (held.dueMs <= clock.boottimeMs()) await this.#refresh(held, signal);
     return Math.min(Math.max(0, held.dueMs - clock.boottimeMs()), UNTIL_WOKEN_MS);
+  }
+
+  /** An etcd lease whose key somebody deleted holds nothing, and would stay for a day. */
+  async #giveUpLast(etcdLease: string, signal: AbortSignal): Promise<void> {
+    const last = this.#last;
+    this.#last = etcdLease;
+    if (last === undefined || last === etcdLease) return;
+    const { access, log } = this.#deps;
+    try {
+      await access.store.revokeLease(last, signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ etcdLease: last, error: String(error) }, 'former lease not revoked');
+    }
   }
 
   async #refresh(held: HeldLease, signal: AbortSignal): Promise<void> {

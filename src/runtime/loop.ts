@@ -211,12 +211,17 @@ export class Loop<K extends KindName> {
     return true;
   }
 
+  #backOff(): BackOff {
+    const { firstMs, mostMs } = this.#timings.backOff;
+    return { firstMs, mostMs: this.#deps.reconciler.mostRetryMs ?? mostMs };
+  }
+
   #pauseMs(): number {
     const { random, clock } = this.#deps;
     const heldMs = (this.#heldUntilMs ?? Number.POSITIVE_INFINITY) - clock.boottimeMs();
     const pauseMs =
       this.#failures > 0
-        ? backOffMs(this.#timings.backOff, this.#failures, random.next())
+        ? backOffMs(this.#backOff(), this.#failures, random.next())
         : Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
     return Math.max(0, Math.min(pauseMs, heldMs));
   }

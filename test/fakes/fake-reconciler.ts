@@ -7,6 +7,7 @@ import type { Reconciler } from '../../src/reconcilers/reconciler.js';
 
 export class FakeReconciler<State> implements Reconciler<State> {
   readonly name = 'fake';
+  mostRetryMs?: number;
   readonly world = new Map<ResourceKey, Observed<State>>();
   /** What was called, in order: `observe`, `create sysctl:a`, `delete sysctl:b`. */
   readonly log: string[] = [];

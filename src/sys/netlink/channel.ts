@@ -97,9 +97,9 @@ export class NetlinkChannel {
     const bodies: Buffer[] = [];
     let changed = false;
     for (const part of this.#answers()) {
-      // A part of an earlier conversation that was given up half-way.
+      // Earlier conversations were emptied out before this one began: an answer to another one makes this list doubtful.
+      changed ||= part.seq !== sequence || (part.flags & NLM_F_DUMP_INTR) !== 0;
       if (part.seq !== sequence) continue;
-      changed ||= (part.flags & NLM_F_DUMP_INTR) !== 0;
       if (part.type === NLMSG_ERROR || part.type === NLMSG_DONE) {
         const refusal = refusalIn(part);
         if (refusal !== undefined) throw systemError(action, refusal.errno, refusal.text);

@@ -303,3 +303,14 @@ test('it ends at once when told to, also while it asks, and does not complain', 
   await running;
   assert.deepEqual(world.said, []);
 });
+
+test('the etcd lease of before is given up once there is another: it holds nothing, and would stay for a day', async () => {
+  await keeping(async (world) => {
+    const first = world.access.view()?.leases[0]?.etcdLease ?? '';
+    const second = await world.lease(DAY_SECONDS);
+    world.keeper.wake();
+    await settle();
+    assert.equal(await world.store.keepAlive(first, NEVER), 0);
+    assert.equal(await world.store.keepAlive(second, NEVER), DAY_SECONDS);
+  }, aDay);
+});

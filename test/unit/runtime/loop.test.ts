@@ -195,6 +195,25 @@ test('failing rounds back off, and are spoken of at the 1st, 2nd, 4th, 8th...', 
   );
 });
 
+test('a kind whose tries cost nothing is tried again sooner', async () => {
+  await looping(
+    async ({ clock, begun }) => {
+      await clock.advance(5_000);
+      const gaps = begun.slice(1).map((ms, index) => ms - (begun[index] ?? 0));
+      assert.deepEqual(
+        gaps.slice(0, 6),
+        [100, 200, 400, 800, 800, 800].map((ms) => ms + 20),
+      );
+    },
+    ({ reconciler }) => {
+      reconciler.mostRetryMs = 800;
+      reconciler.beforeObserve = () => {
+        throw new Error('cannot see');
+      };
+    },
+  );
+});
+
 test('a failing action backs off as well, and is spoken of as seldom', async () => {
   await looping(
     async ({ clock, begun, said, last, tried }) => {

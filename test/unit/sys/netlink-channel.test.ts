@@ -204,15 +204,16 @@ describe('NetlinkChannel lists', () => {
     });
   });
 
-  it('is not confused by the rest of a list that was given up', () => {
+  it('asks again when the rest of a list that was given up comes in between', () => {
     const kernel = new ScriptedKernel(([{ sequence } = { sequence: 0 }], attempt) =>
       attempt === 1
         ? [part(sequence, 'old'), overrun, part(sequence, 'rest'), done(sequence)]
-        : [part(sequence - 1, 'late'), part(sequence, 'new'), done(sequence)],
+        : [...(attempt === 2 ? [part(sequence - 1, 'late')] : []), part(sequence, 'new'), done(sequence)],
     );
     const channel = new NetlinkChannel(kernel);
     assert.throws(() => channel.dump(26, [], 'list routes'), ObserveError);
     assert.deepEqual(texts(channel.dump(26, [], 'list routes')), ['new']);
+    assert.equal(kernel.asked.length, 3);
   });
 });
 
