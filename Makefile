@@ -37,6 +37,7 @@ sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/sim
 
 fuzz: dist/.built ## Try COUNT inputs (10000000) on all that reads foreign bytes, write docs/fuzzing/result.json; SEED=7 repeats a run
 	COUNT="$(COUNT)" SEED="$(SEED)" node dist/test/fuzz/main.js
+
 faults: root packages dist/.built ## Inject every fault, write docs/faults.md: root; ROWS=K1,K4 some, FULL=1 more of each
 	ROWS="$(ROWS)" FULL="$(FULL)" node dist/test/faults/scoreboard.js
 

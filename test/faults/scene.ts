@@ -8,8 +8,10 @@
  */
 import assert from 'node:assert/strict';
 import { type Cluster, ETCD_URL, onCluster } from '../lab/cluster.js';
+import { startEtcdOn } from '../lab/etcd-host.js';
 import { eventually } from '../lab/eventually.js';
 import { worldDifference, worldOf } from '../lab/host-world.js';
+import type { LongProcess } from '../lab/process.js';
 import { reachEachOther } from '../lab/sites.js';
 import { storeOf } from '../lab/store-content.js';
 import { Probe } from './probe.js';
@@ -30,11 +32,15 @@ export interface Snapshot {
 }
 
 export class Scene {
+  etcdProcess: LongProcess;
+
   private constructor(
     readonly cluster: Cluster,
     readonly stations: readonly Station[],
     readonly probe: Probe,
-  ) {}
+  ) {
+    this.etcdProcess = cluster.etcdProcess;
+  }
 
   /** A scene for the length of `body`. */
   static play<T>(body: (scene: Scene) => Promise<T>): Promise<T> {
@@ -63,6 +69,17 @@ export class Scene {
 
   get third(): Station {
     return this.#station(2);
+  }
+
+  /** By SIGKILL; its data stay. */
+  async endEtcd(): Promise<void> {
+    this.etcdProcess.signal('SIGKILL');
+    await this.etcdProcess.exited;
+  }
+
+  /** Resolves once it serves. */
+  async startEtcd(): Promise<void> {
+    this.etcdProcess = await startEtcdOn(this.cluster.etcd, ETCD_URL);
   }
 
   async snapshot(): Promise<Snapshot> {
