@@ -7,7 +7,7 @@ import { ROWS } from '../faults/rows.js';
 import { Scene } from '../faults/scene.js';
 
 /** A machine that does other things beside; the committed result is judged by the bar itself. */
-const SLACK = { factor: 5, lost: 500 };
+const SLACK = { factor: 10, lost: 500 };
 const ORIGIN = { date: 'now', commit: 'here' };
 
 test('the fault scoreboard', { timeout: 300_000 }, async (t) => {
