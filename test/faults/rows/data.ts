@@ -141,5 +141,8 @@ async function flipFlop({ first, cluster }: Scene) {
   );
   const faultMs = performance.now() - start;
   await cluster.etcdctl('del', PREFIX + key);
+  await first.until('the row is gone', start, async () =>
+    assert.ok(!(await first.status()).peers.some(({ subnet }) => subnet === '4.0.200.0/24')),
+  );
   return { faultMs };
 }
