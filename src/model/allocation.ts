@@ -56,7 +56,10 @@ export function plannedSubnets(input: AllocationInput): SubnetPlan {
     .sort(byAge)
     .map((lease) => ({ lease, reason: leaseMisfit(lease.subnets, input) }));
   const fit = own.find(({ reason }) => reason === undefined);
-  const misfits = own.flatMap(({ lease, reason }) => (reason === undefined ? [] : [{ lease, reason }]));
+  // A reservation is the operator's, also one that does not fit: it is not given up for him.
+  const misfits = own.flatMap(({ lease, reason }) =>
+    reason === undefined || lease.etcdLease === NO_ETCD_LEASE ? [] : [{ lease, reason }],
+  );
   if (fit !== undefined) {
     const why = fit.lease.etcdLease === NO_ETCD_LEASE ? 'reservation' : 'own lease';
     return { subnets: fit.lease.subnets, why, misfits };

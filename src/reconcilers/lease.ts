@@ -91,10 +91,13 @@ export function leaseReconciler(
     async observe(desired) {
       const wanted = new Set(desired.map(({ key }) => key));
       return candidates(knownView(access), wanted, publicIps())
-        .map(({ subnets, attributes }) => ({
+        .map(({ subnets, attributes, etcdLease }) => ({
           key: leaseKey(subnets),
           state: { subnets, attributes },
-          ours: isSameHost(attributes.publicIps, publicIps() ?? {}),
+          // A reservation that is not in use is the operator's: it is not given back for him.
+          ours:
+            isSameHost(attributes.publicIps, publicIps() ?? {}) &&
+            (etcdLease !== NO_ETCD_LEASE || wanted.has(leaseKey(subnets))),
         }))
         .filter(({ key, ours }) => ours || wanted.has(key));
     },

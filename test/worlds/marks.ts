@@ -74,8 +74,11 @@ function ownership(lines: readonly string[], marks: Marks): (line: string) => bo
     chain: (line) => isOurChain && `${line} `.startsWith(chain),
     file: (line) => files.includes(line.split(' ')[1] ?? '') || written.has(line),
     our: () => true,
-    // Leases carry our public address.
-    store: (line) => line.startsWith('store subnets/') && line.includes(`"PublicIP":"${publicIp}"`),
+    // Leases carry our public address. Reservations hang on no etcd lease, and are the operator's.
+    store: (line) =>
+      line.startsWith('store subnets/') &&
+      line.includes(`"PublicIP":"${publicIp}"`) &&
+      line.endsWith(' on a lease'),
   };
   return (line) => rules[line.slice(0, line.indexOf(' '))]?.(line) ?? false;
 }
