@@ -16,6 +16,8 @@ type Planned = Pick<DesiredState, 'objects'> & Partial<DesiredState>;
 export interface ControlLoopsDependencies {
   readonly reconcilers: Reconcilers;
   readonly desired: () => Planned | Undecided;
+  /** False while what is wanted comes from memory alone: then nothing is taken away. */
+  readonly mayDelete: () => boolean;
   /** Called after every report. */
   readonly onReport: () => void;
   /** Called for each action that was tried. */
@@ -47,6 +49,7 @@ export class ControlLoops {
   /** Asked for after every report of any kind. */
   readonly #troubles = new Map<KindName, readonly DatedStatus[]>();
   #planned: Planned | Undecided | undefined;
+  #couldDelete = false;
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
 
   constructor(dependencies: ControlLoopsDependencies) {
@@ -55,7 +58,7 @@ export class ControlLoops {
   }
 
   #add<K extends KindName>(kind: K): void {
-    const { reconcilers, desired, onAction, onHealed, clock, random, log, timings } = this.#deps;
+    const { reconcilers, desired, mayDelete, onAction, onHealed, clock, random, log, timings } = this.#deps;
     const reconciler = reconcilers[kind];
     if (reconciler === undefined) return;
     const loop = new Loop<K>({
@@ -63,6 +66,7 @@ export class ControlLoops {
       reconciler,
       desired: () => objectsOf(desired(), kind),
       isPresent: (key) => this.#presence.has(key),
+      mayDelete,
       onReport: (report, present) => this.#accept(report, present),
       onAction,
       onHealed: (ms) => onHealed(kind, ms),
@@ -91,6 +95,10 @@ export class ControlLoops {
     const state = this.#deps.desired();
     const before = this.#planned;
     this.#planned = state;
+    const mayDelete = this.#deps.mayDelete();
+    const wasHeldBack = mayDelete && !this.#couldDelete;
+    this.#couldDelete = mayDelete;
+    if (wasHeldBack) return this.wakeAll();
     if (state === before) return;
     const isSameAround =
       before !== undefined &&

@@ -75,6 +75,7 @@ export class Daemon {
     this.loops = new ControlLoops({
       reconcilers,
       desired: () => inputs.state(),
+      mayDelete: () => store.state.isConfirmed,
       onReport: () => this.#onReport(),
       onAction: (action, result) => {
         meters.acted(action.kind, action.verb, result.outcome);

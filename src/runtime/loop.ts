@@ -74,6 +74,8 @@ export interface LoopDependencies<K extends KindName> {
   readonly reconciler: Reconciler<StateOf[K]>;
   readonly desired: DesiredSource<StateOf[K]>;
   readonly isPresent: (key: ResourceKey) => boolean;
+  /** False while what is wanted comes from memory alone: then nothing is taken away. */
+  readonly mayDelete: () => boolean;
   /** Called after every round with what it saw and the keys others may count on; without those when it saw nothing. */
   readonly onReport: (report: LoopReport, present?: readonly ResourceKey[]) => void;
   /** Called for each action that was tried. */
@@ -134,7 +136,7 @@ export class Loop<K extends KindName> {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { kind, reconciler, clock, log, onReport, isPresent } = this.#deps;
+    const { kind, reconciler, clock, log, onReport, isPresent, mayDelete } = this.#deps;
     const round = ++this.#begun;
     const desired = this.#deps.desired();
     this.#heldUntilMs = undefined;
@@ -151,7 +153,13 @@ export class Loop<K extends KindName> {
         this.#timings.roundDeadlineMs,
         `a round of ${kind}`,
         signal,
-        (limited) => runRound(reconciler, desired, { isPresent, isHeld }, limited),
+        (limited) =>
+          runRound(
+            reconciler,
+            desired,
+            { isPresent, isHeld, ...(!mayDelete() && { only: 'additions' }) },
+            limited,
+          ),
       );
       this.#account(result);
       this.#timeHealing(result, begunAtMs);

@@ -39,6 +39,8 @@ export interface MirrorState {
   readonly since: number;
   /** Why it is not live. */
   readonly error?: Error;
+  /** Whether the store itself has answered this process; before that all comes from memory. */
+  readonly isConfirmed: boolean;
   /** When the store last confirmed what is here, on CLOCK_BOOTTIME: now while it is live. Undefined before. */
   readonly confirmedMs?: number;
   /** How often the content has changed. */
@@ -73,6 +75,7 @@ export class StoreMirror implements StoreAccess {
   #failures = 0;
   /** What was last told of an outage; undefined when there is none that was told. */
   #told: string | undefined;
+  #isConfirmed = false;
   /** Ends the watch under way; the loop then lists and watches anew. */
   #endWatch: () => void = () => {};
 
@@ -88,6 +91,7 @@ export class StoreMirror implements StoreAccess {
     return {
       ...this.#status,
       changes: this.#changes,
+      isConfirmed: this.#isConfirmed,
       ...(confirmedMs !== undefined && { confirmedMs }),
       ...(clusterId !== undefined && { clusterId }),
       revision,
@@ -137,7 +141,7 @@ export class StoreMirror implements StoreAccess {
     const { hasChanged, isNewHistory } = this.#mirrored.applyList(list, knownBefore);
     this.#noteDepartures(before, isNewHistory);
     const isLetGo = this.#departures.confirm(askedMs);
-    this.#isRead = true;
+    this.#isRead = this.#isConfirmed = true;
     if (isNewHistory) {
       this.#deps.log.warn({ revision: list.revision.toString() }, 'store replaced');
       // Its revisions mean nothing in the new history.

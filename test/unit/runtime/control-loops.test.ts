@@ -24,12 +24,14 @@ class LoopsWorld {
   readonly sysctl = new FakeReconciler<SysctlState>();
   readonly file = new FakeReconciler<FileState>();
   desired: { readonly objects: DesiredObjects } | Undecided = { objects: EVERYTHING };
+  mayDelete = true;
   reports = 0;
   readonly tried: string[] = [];
   readonly healed: string[] = [];
   readonly loops = new ControlLoops({
     reconcilers: { link: this.link, sysctl: this.sysctl, file: this.file },
     desired: () => this.desired,
+    mayDelete: () => this.mayDelete,
     onReport: () => this.reports++,
     onAction: ({ kind, verb }, { outcome }) => this.tried.push(`${kind} ${verb} ${outcome}`),
     onHealed: (kind) => this.healed.push(kind),
@@ -270,4 +272,25 @@ test('a kind without a reconciler is nobody one waits for', async () => {
       ['link', 'sysctl', 'file'],
     );
   });
+});
+
+test('what was held back is done as soon as it may be, though what is wanted is the same', async () => {
+  await looping(
+    async (world) => {
+      await world.clock.advance(100);
+      assert.ok(world.sysctl.world.has('sysctl:old'));
+      world.mayDelete = true;
+      world.loops.wakeChanged();
+      await world.clock.advance(100);
+      assert.ok(!world.sysctl.world.has('sysctl:old'));
+    },
+    (world) => {
+      world.mayDelete = false;
+      world.sysctl.world.set('sysctl:old', {
+        key: 'sysctl:old',
+        state: { name: 'old', value: '1' },
+        ours: true,
+      });
+    },
+  );
 });

@@ -33,6 +33,7 @@ class LoopWorld {
   /** When each round began. */
   readonly begun: number[] = [];
   chance = 0.5;
+  mayDelete = true;
   readonly loop: Loop<'sysctl'>;
 
   constructor() {
@@ -50,6 +51,7 @@ class LoopWorld {
         return this.desired;
       },
       isPresent: (key) => this.present.has(key),
+      mayDelete: () => this.mayDelete,
       onReport: (report, present) => {
         this.reports.push(report);
         this.told.push(present);
@@ -415,4 +417,23 @@ test('whoever asks for another look gets what is contested put right at once', a
     assert.equal(tried.length, 6);
     assert.equal(reconciler.world.has('sysctl:a'), true);
   });
+});
+
+test('as long as nothing may be taken away, what is missing is made and the rest is pending', async () => {
+  await looping(
+    async (world) => {
+      const { reconciler, clock, loop } = world;
+      assert.deepEqual([...reconciler.world.keys()].sort(), ['sysctl:a', 'sysctl:b']);
+      assert.equal(world.last.converged, false);
+      world.mayDelete = true;
+      loop.wake();
+      await clock.advance(20);
+      assert.deepEqual([...reconciler.world.keys()], ['sysctl:a']);
+      assert.equal(world.last.converged, true);
+    },
+    (world) => {
+      world.mayDelete = false;
+      world.reconciler.world.set('sysctl:b', { key: 'sysctl:b', state: B.state, ours: true });
+    },
+  );
 });
