@@ -98,8 +98,7 @@ store: { etcd: { endpoints: ["${ETCD_URL}"] } }
             spawn: first.container.spawn.bind(first.container),
           };
           const outcomes: number[] = [];
-          // A busy machine loses some by itself, and a record of the store that is older than a peer costs that peer's packets
-          // until etcd has answered (decision 13); what a restart costs, it costs every time.
+          // A busy machine loses some by itself; what a restart costs, it costs every time.
           for (let daemon = first.daemon; outcomes.length < 3 && !outcomes.includes(0); ) {
             const probe = await Probe.start(second.container, target, 6);
             daemon.signal('SIGKILL');
@@ -108,6 +107,10 @@ store: { etcd: { endpoints: ["${ETCD_URL}"] } }
             const { sent, lost } = await probe.finish();
             t.diagnostic(`${backend}, ${name}: ${lost} of ${sent} packets lost over a restart`);
             assert.ok(sent > 4_000, `${sent} sent`);
+            assert.deepEqual(
+              daemon.lines.filter((line) => line.includes('"msg":"changed"')),
+              [],
+            );
             outcomes.push(lost);
           }
           assert.ok(outcomes.includes(0), `lost ${outcomes.join(', ')}`);
