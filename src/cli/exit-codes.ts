@@ -8,7 +8,7 @@ export const EXIT = {
   failed: 2,
   /** Still converging at the time-out. */
   converging: 6,
-  /** Something foreign has the place of something wanted. */
+  /** Something foreign has the place of something wanted, or another subnet is, and nobody has said yes to it. */
   conflict: 7,
   usage: 64,
   invalidConfig: 65,
@@ -25,7 +25,7 @@ export const EXIT_MEANINGS = [
   ['1', 'drift, or not ready'],
   ['2', 'failed'],
   ['6', 'still converging at the time-out'],
-  ['7', 'something foreign is in the place of something wanted'],
+  ['7', 'something foreign is in the place of something wanted, or a renumbering is not allowed'],
   ['64, 65', 'wrong usage, invalid file'],
   ['69', 'the store cannot be reached'],
   ['75', 'another process holds this instance'],

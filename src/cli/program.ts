@@ -90,12 +90,14 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addOption(output())
     .addOption(timeout())
     .addOption(adopt())
-    .action(async (options: { file: string; output: Format; timeout: number; adopt?: boolean }) =>
+    .option('--allow-renumber', 'take another subnet in place of the one in use, where one is wanted')
+    .action(async (options: ApplyFlags) =>
       done(
         await apply(context, path(options), {
           format: options.output,
           timeoutMs: options.timeout,
           adopt: options.adopt ?? false,
+          allowRenumber: options.allowRenumber ?? false,
         }),
       ),
     );
@@ -178,6 +180,14 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;
+}
+
+interface ApplyFlags {
+  readonly file: string;
+  readonly output: Format;
+  readonly timeout: number;
+  readonly adopt?: boolean;
+  readonly allowRenumber?: boolean;
 }
 
 interface DiffFlags {

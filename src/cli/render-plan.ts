@@ -1,6 +1,7 @@
 /** Plans as text and as data. Pure. */
 import { KINDS, type KindName, type PlannedAction, type Plans } from '../model/objects.js';
 import type { Action, ForeignConflict } from '../model/plan.js';
+import type { Renumbering } from '../model/renumbering.js';
 import { stateSummary } from './render-state.js';
 
 export interface PlanDocument {
@@ -8,6 +9,8 @@ export interface PlanDocument {
   readonly kind: 'Plan';
   readonly actions: readonly PlannedAction[];
   readonly foreign: readonly (ForeignConflict & { readonly kind: KindName })[];
+  /** Another subnet than the one that this host has in use. */
+  readonly renumbering?: Renumbering;
   readonly summary: {
     readonly create: number;
     readonly update: number;
@@ -16,7 +19,7 @@ export interface PlanDocument {
   };
 }
 
-export function planDocument(plans: Plans): PlanDocument {
+export function planDocument(plans: Plans, renumbering?: Renumbering): PlanDocument {
   const actions = KINDS.flatMap((kind) =>
     (plans[kind]?.actions ?? []).map((action) => ({ kind, ...action })),
   );
@@ -29,6 +32,7 @@ export function planDocument(plans: Plans): PlanDocument {
     kind: 'Plan',
     actions,
     foreign,
+    ...(renumbering && { renumbering }),
     summary: {
       create: count('create'),
       update: count('update'),
@@ -41,7 +45,7 @@ export function planDocument(plans: Plans): PlanDocument {
 const SIGN = { create: '+', update: '~', delete: '-' } as const satisfies Record<Action['verb'], string>;
 
 /** A block for each kind, a line for each object; the last line counts. */
-export function planText({ actions, foreign, summary }: PlanDocument): string {
+export function planText({ actions, foreign, renumbering, summary }: PlanDocument): string {
   const lines: string[] = [];
   const width = Math.max(0, ...[...actions, ...foreign].map(({ key }) => key.length));
   for (const kind of KINDS) {
@@ -51,6 +55,7 @@ export function planText({ actions, foreign, summary }: PlanDocument): string {
     ];
     if (ofKind.length > 0) lines.push(kind, ...ofKind);
   }
+  if (renumbering !== undefined) lines.push(renumberingLine(renumbering));
   lines.push(summaryLine(summary));
   return `${lines.join('\n')}\n`;
 }
@@ -64,6 +69,11 @@ export function actionLine({ kind, verb, key, reason, interrupts, after }: Plann
 
 export function foreignLine({ key, reason }: ForeignConflict, width = 0): string {
   return `  ! ${key.padEnd(width)}  ${reason}`;
+}
+
+function renumberingLine({ from, to, reason, needsConsent }: Renumbering): string {
+  const flag = needsConsent ? '; apply needs --allow-renumber' : '';
+  return `Renumbers this host from ${from} to ${to}${flag}: ${reason}`;
 }
 
 function summaryLine(summary: PlanDocument['summary']): string {

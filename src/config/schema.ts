@@ -137,10 +137,10 @@ const host = section({
   subnetIPv6: prefix('ipv6', 'host.subnet')
     .optional()
     .describe("This host's IPv6 subnet. Left out: the one it had before, else a free one."),
-  renumber: choice(['auto', 'never'])
+  renumber: choice(['auto', 'allow', 'never'])
     .default('auto')
     .describe(
-      'When this host cannot keep the subnet in use, because another host holds it or the network has no place for it any more. auto: status shows RenumberRequired for 5 s, then another subnet is taken; never: it is shown until this or the network is changed.',
+      'Whether this host takes another subnet than the one in use; status shows RenumberRequired for 5 s before. auto: where another host holds that one; where the file or the network has changed it waits for apply --allow-renumber. allow: in both cases; never: both wait.',
     ),
 });
 

@@ -39,9 +39,14 @@ export interface HostSection {
   readonly publicIps: PublicIps;
   /** Pins this host's subnets. */
   readonly subnets: Subnets;
-  /** What is done when this host cannot keep the subnet that it has in use. */
-  readonly renumber: 'auto' | 'never';
+  readonly renumber: RenumberRule;
 }
+
+/**
+ * Whether this host takes another subnet than the one in use. `auto`: where another host holds that; what the file or
+ * the network orders waits for a yes. `allow`: always. `never`: all of it waits.
+ */
+export type RenumberRule = 'auto' | 'allow' | 'never';
 
 export interface EtcdStoreSection {
   readonly type: 'etcd';

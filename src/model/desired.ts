@@ -17,9 +17,10 @@ import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } f
 import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
 import { prefixesOf } from './lease-overlaps.js';
 import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
+import { networkDifferences } from './network-rules.js';
 import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlState } from './objects.js';
 import type { ResourceKey } from './plan.js';
-import { conflictText, holderOf, type Renumbering, renumbering } from './renumbering.js';
+import { conflictText, consentText, holderOf, type Renumbering, renumbering } from './renumbering.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
 
@@ -29,8 +30,10 @@ export interface DesiredInput {
   readonly store: StoreView | undefined;
   /** Undefined until the kernel was asked; an Error says why no interface could be chosen. */
   readonly host: HostFacts | Error | undefined;
-  /** Whether this process runs the packet loop: a one-shot command leaves it to the daemon. */
+  /** Whether this process runs the packet loop: a one-shot command leaves it to the daemon, and shows a plan before it is asked for. */
   readonly forwards: boolean;
+  /** An operator has said yes to another subnet. */
+  readonly allowsRenumbering?: boolean;
 }
 
 /** Everything about this host that follows from the input. */
@@ -59,6 +62,10 @@ export interface DesiredState {
 export interface Undecided {
   readonly waitsFor: 'store' | 'network' | 'interface' | 'subnet' | 'renumbering' | 'backend';
   readonly reason: string;
+  /** Another subnet is planned, and `host.renumber` does not cover it: an operator is to say yes. */
+  readonly needsConsent?: true;
+  /** Meanwhile the lease on the subnet in use is kept alive. */
+  readonly ownLease?: Lease;
   /** Another host holds the subnet that this one has in use; in words. Then nothing may be forwarded into it, whatever else is missing. */
   readonly leaseConflict?: string;
 }
@@ -79,7 +86,7 @@ export function isDecided<T extends { readonly objects: DesiredObjects }>(state:
 
 /** `memory` is for whoever asks again and again: the result is the same, what did not change is not computed again. */
 export function desiredState(
-  { config, store, host, forwards }: DesiredInput,
+  { config, store, host, forwards, allowsRenumbering = false }: DesiredInput,
   memory = new DesiredMemory(),
 ): DesiredState | Undecided {
   if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
@@ -97,10 +104,26 @@ export function desiredState(
   const conflict = leaseConflict === undefined ? {} : { leaseConflict };
   if ('waitsFor' in planned) return { ...planned, ...conflict };
   const { subnets, reason: subnetReason } = planned;
-  const isNew = subnetReason === 'allocated';
-  const change = isNew ? renumbering(previousSubnet, subnets, holder) : undefined;
-  if (change !== undefined && config.host.renumber === 'never')
-    return { waitsFor: 'renumbering', reason: `${change.reason} (host.renumber: never)`, ...conflict };
+  const change =
+    isKept || isRefusedByStore(config, store)
+      ? undefined
+      : renumbering({
+          network,
+          previous: host.previousSubnets,
+          planned: subnets,
+          pinned: config.host.subnets,
+          own: leasesHeldBy(store, publicIps),
+          holder,
+          rule: config.host.renumber,
+        });
+  if (change?.needsConsent && forwards && !allowsRenumbering)
+    return {
+      waitsFor: 'renumbering',
+      reason: consentText(change),
+      needsConsent: true,
+      ...ownLeaseIn(store, publicIps),
+      ...conflict,
+    };
 
   const isServed = config.store.type === 'etcd';
   const requires: readonly ResourceKey[] = isServed ? [leaseKey(subnets)] : [];
@@ -223,6 +246,19 @@ function effectiveNetwork({ network, store: section }: Config, store: StoreView)
     return { waitsFor: 'network', reason: `the network in the store cannot be used: ${store.network.error}` };
   }
   return store.network.config;
+}
+
+/** The store has another network than the file, which does not replace it: nothing that needs a lease is done then. */
+function isRefusedByStore(
+  { network: { declared, publish } }: Config,
+  { network: inStore }: StoreView,
+): boolean {
+  return (
+    declared !== undefined &&
+    publish === 'create' &&
+    inStore !== undefined &&
+    ('error' in inStore || networkDifferences(inStore.config, declared).length > 0)
+  );
 }
 
 function ownSubnets(

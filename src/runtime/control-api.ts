@@ -51,6 +51,7 @@ async function applyNow(
     const given = JSON.stringify(query.get('timeoutMs'));
     return { status: 400, body: `Cannot apply with timeoutMs ${given}: must be a number of milliseconds` };
   }
+  const allows = query.get('allowRenumber') === 'true';
   const error = await daemon.reload();
   if (error !== undefined) return { status: 422, body: error };
   const attempts: Attempt[] = [];
@@ -66,7 +67,7 @@ async function applyNow(
       Math.min(timeoutMs, MOST_TIMEOUT_MS),
       'converging',
       signal,
-      (limited) => daemon.converge((attempt) => attempts.push(attempt), limited),
+      (limited) => daemon.converge((attempt) => attempts.push(attempt), limited, allows),
     );
     const message = outcome === 'converged' ? '' : obstaclesText(outcome, obstacles);
     return json(200, { outcome, message, actions: actions() });

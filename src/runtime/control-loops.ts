@@ -98,7 +98,10 @@ export class ControlLoops {
     const mayDelete = this.#deps.mayDelete();
     const wasHeldBack = mayDelete && !this.#couldDelete;
     this.#couldDelete = mayDelete;
-    if (wasHeldBack) return this.wakeAll();
+    if (wasHeldBack) {
+      this.wakeAll();
+      return;
+    }
     if (state === before) return;
     const isSameAround =
       before !== undefined &&

@@ -48,7 +48,7 @@ type Obstacle = Pick<ObjectStatus, 'key' | 'reason'>;
 
 /** How things stand when no more is to be expected. */
 export interface Settlement {
-  readonly outcome: 'converged' | 'conflict' | 'failed';
+  readonly outcome: 'converged' | 'refused' | 'conflict' | 'failed';
   readonly obstacles: readonly Obstacle[];
 }
 
@@ -191,20 +191,30 @@ export class Daemon {
 
   /**
    * Looks at everything anew, again and again, until all of it is as wanted or it is plain that it will not be: only
-   * conflicts are left, or failures that repeat. Rejects on abort. Tells what was tried meanwhile.
+   * conflicts are left, failures that repeat, or another subnet that nobody has said yes to. Rejects on abort. Tells
+   * what was tried meanwhile. `allowsRenumbering` is such a yes, for as long as this takes.
    */
-  async converge(onAttempt: (attempt: Attempt) => void, signal: AbortSignal): Promise<Settlement> {
+  async converge(
+    onAttempt: (attempt: Attempt) => void,
+    signal: AbortSignal,
+    allowsRenumbering = false,
+  ): Promise<Settlement> {
+    const { inputs } = this.#deps;
     let done = 0;
     const tell = (attempt: Attempt) => {
       if (attempt.result.outcome === 'done') done++;
       onAttempt(attempt);
     };
     this.#attempts.add(tell);
+    inputs.allowRenumbering(allowsRenumbering);
     try {
       await this.#deps.store.refresh(signal);
       for (let fruitless = 0; ; ) {
         done = 0;
         await this.#nextRounds(signal);
+        const state = inputs.state();
+        if (!isDecided(state) && state.needsConsent)
+          return { outcome: 'refused', obstacles: [{ key: 'lease:subnet', reason: state.reason }] };
         if (this.loops.isConverged()) return { outcome: 'converged', obstacles: [] };
         const { failed, conflict } = this.#obstacles();
         if (done > 0) fruitless = 0;
@@ -214,6 +224,7 @@ export class Daemon {
         await this.#deps.clock.sleep(RETRY_AFTER_MS, signal);
       }
     } finally {
+      inputs.allowRenumbering(false);
       this.#attempts.delete(tell);
     }
   }
@@ -228,7 +239,7 @@ export class Daemon {
 
   #ownLease(): Lease | undefined {
     const state = this.#deps.inputs.state();
-    if (!isDecided(state)) return undefined;
+    if (!isDecided(state)) return state.ownLease;
     const [own] = state.objects.lease;
     if (own === undefined) return undefined;
     const view = this.#deps.store.view();

@@ -39,13 +39,16 @@ export class Inputs {
   readonly #announcement: Announcement;
   readonly #subscribers = new Set<() => void>();
   #config: Config;
+  #allowsRenumbering = false;
   #host: HostFacts | Error | undefined;
   /** The last good answer: kept to while it holds. */
   #chosen: HostFacts | undefined;
   #awaySinceMs: number | undefined;
   #failures = 0;
   readonly #memory = new DesiredMemory();
-  #last: { config: Config; host: unknown; view: unknown; state: DesiredState | Undecided } | undefined;
+  #last:
+    | { config: Config; host: unknown; view: unknown; allows: boolean; state: DesiredState | Undecided }
+    | undefined;
 
   constructor(dependencies: InputsDependencies) {
     this.#deps = dependencies;
@@ -65,21 +68,30 @@ export class Inputs {
     this.changed();
   }
 
+  /** Whether an operator has said yes to another subnet; it holds until it is taken back. */
+  allowRenumbering(allows: boolean): void {
+    if (allows === this.#allowsRenumbering) return;
+    this.#allowsRenumbering = allows;
+    this.changed();
+  }
+
   /** Same input, same object: it is computed again only after a change, or when a renumbering has been announced for long enough. */
   state(): DesiredState | Undecided {
     const state = this.#stateNow();
     // A command that runs once shows the plan before it is carried out.
-    return (this.#deps.forwards ? this.#announcement.hold(state) : undefined) ?? state;
+    const isShown = this.#deps.forwards && !this.#allowsRenumbering;
+    return (isShown ? this.#announcement.hold(state) : undefined) ?? state;
   }
 
   #stateNow(): DesiredState | Undecided {
     const [config, host, view] = [this.#config, this.#host, this.#deps.storeView()];
-    const last = this.#last;
-    if (last !== undefined && last.config === config && last.host === host && last.view === view)
+    const [last, allows] = [this.#last, this.#allowsRenumbering];
+    if (last?.config === config && last.host === host && last.view === view && last.allows === allows)
       return last.state;
-    const input = { config, store: view, host, forwards: this.#deps.forwards };
+    const { forwards } = this.#deps;
+    const input = { config, store: view, host, forwards, allowsRenumbering: allows };
     const state = desiredState(input, this.#memory);
-    this.#last = { config, host, view, state };
+    this.#last = { config, host, view, allows, state };
     return state;
   }
 

@@ -44,15 +44,19 @@ function remadeDevices(plan: Plans['link']): readonly string[] {
 export type Convergence =
   | { readonly outcome: 'converged' }
   | { readonly outcome: 'undecided'; readonly undecided: Undecided }
+  /** Another subnet is wanted, and nobody has said yes to it. */
+  | { readonly outcome: 'refused'; readonly undecided: Undecided }
   | { readonly outcome: 'conflict'; readonly conflicts: readonly ForeignConflict[] }
   | { readonly outcome: 'failed'; readonly failures: readonly ActionResult[] }
   | { readonly outcome: 'timed out' };
 
 /** What is in the way, for people. */
 export function obstaclesText(
-  outcome: 'conflict' | 'failed',
+  outcome: 'refused' | 'conflict' | 'failed',
   obstacles: readonly { readonly key: string; readonly reason: string }[],
 ): string {
+  if (outcome === 'refused')
+    return `Nothing was changed: ${obstacles.map(({ reason }) => reason).join('; ')}`;
   const each = obstacles.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
   return outcome === 'conflict'
     ? `Something else is in the way: ${each}`
@@ -83,7 +87,7 @@ export async function converge(options: ConvergeOptions, signal: AbortSignal): P
   const presence = new Presence(() => true);
   for (let fruitless = 0; ; ) {
     const state = desired();
-    if (!isDecided(state)) return { outcome: 'undecided', undecided: state };
+    if (!isDecided(state)) return { outcome: state.needsConsent ? 'refused' : 'undecided', undecided: state };
     const pass = await runPass(options, presence, signal);
     if (pass.left === 0 && pass.conflicts.length === 0) return { outcome: 'converged' };
     if (pass.done > 0) fruitless = 0;

@@ -50,7 +50,7 @@ systemctl enable --quiet --now flannelette-docker.path`);
 
     await t.test('is restarted by systemd when the subnet changes', async () => {
       const pid = await dockerPid();
-      await machine.writeFile(CONFIG_PATH, `${CONFIG}host: { subnet: 4.0.77.0/24 }\n`);
+      await machine.writeFile(CONFIG_PATH, `${CONFIG}host: { subnet: 4.0.77.0/24, renumber: allow }\n`);
       await machine.systemctl('reload', 'flannelette.service');
       await eventually('Docker in the new subnet', READY_MS, async () =>
         assert.equal(await dockerAddress(machine), '4.0.77.1/24', await machine.journal(20)),

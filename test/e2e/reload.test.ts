@@ -116,6 +116,25 @@ ln -sfn mounted/flannelette.yaml ${configPath}`);
       await followed(member, 1406);
     });
 
+    await t.test('another subnet is taken once the operator agrees', async () => {
+      const before = await host.readFile('/run/flannel/subnet.env');
+      await host.writeFile(configPath, `${config('mtu: 1406')}host: { subnet: 4.0.77.0/24 }\n`);
+      const refused = await member.command('apply');
+      assert.equal(refused.code, 7, refused.stderr);
+      assert.match(
+        refused.stderr,
+        /^Nothing was changed: the file pins 4\.0\.77\.0\/24, .*--allow-renumber$/m,
+      );
+      assert.equal(await host.readFile('/run/flannel/subnet.env'), before);
+      assert.deepEqual(
+        (await statusOf(host)).conditions.map(({ type }) => type),
+        ['RenumberRequired'],
+      );
+      const { code, stderr } = await member.command('apply', '--allow-renumber');
+      assert.equal(code, 0, stderr);
+      assert.match(await host.readFile('/run/flannel/subnet.env'), /^FLANNEL_SUBNET=4\.0\.77\.1\/24$/m);
+    });
+
     await t.test('all of it without a restart, and without a storm in the log', () => {
       assertCalm(daemon);
     });

@@ -24,9 +24,10 @@ for (const name of CASES) {
 
     const [before, writes] = [await host.lines(), host.writes];
     const more = name.endsWith('-adopt') ? ['--adopt'] : [];
+    const yes = name.endsWith('-allowed') ? ['--allow-renumber'] : [];
     const diff = await host.flannelette('diff', '-f', CONFIG_PATH, ...more);
     assert.deepEqual([await host.lines(), host.writes], [before, writes], 'diff wrote something');
-    const apply = await host.flannelette('apply', '-f', CONFIG_PATH, ...more);
+    const apply = await host.flannelette('apply', '-f', CONFIG_PATH, ...more, ...yes);
     const after = (await host.lines()).filter((line) => !line.startsWith(`file ${CONFIG_PATH} `));
     const again = await host.flannelette('diff', '-f', CONFIG_PATH);
 

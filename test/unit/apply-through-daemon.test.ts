@@ -56,6 +56,7 @@ test('a daemon that does not answer is given up a little after the time-out', as
 for (const [outcome, exitCode] of [
   ['converged', 0],
   ['timed out', 6],
+  ['refused', 7],
   ['conflict', 7],
   ['failed', 2],
 ] as const) {

@@ -83,7 +83,7 @@ async function diff(bench: Bench): Promise<PlanDocument | undefined> {
 }
 
 async function apply(bench: Bench): Promise<ApplyDocument> {
-  const { stdout, stderr } = await bench.flannelette('apply', '-o', 'json');
+  const { stdout, stderr } = await bench.flannelette('apply', '--allow-renumber', '-o', 'json');
   assert.ok(stdout, `apply printed no result: ${stderr}`);
   return JSON.parse(stdout) as ApplyDocument;
 }

@@ -3,6 +3,7 @@ import type { Config } from '../../model/config.js';
 import { type DesiredState, isDecided, type Undecided } from '../../model/desired.js';
 import type { PlannedAction } from '../../model/objects.js';
 import type { ActionResult } from '../../model/plan.js';
+import { consentText } from '../../model/renumbering.js';
 import { type ControlReply, StoreUnavailableError } from '../../ports.js';
 import { adopting } from '../../runtime/adopting.js';
 import { DeadlineError, withDeadline } from '../../runtime/deadline.js';
@@ -18,6 +19,8 @@ export interface ApplyOptions {
   readonly timeoutMs: number;
   /** Takes over what flannel has left on the host. */
   readonly adopt: boolean;
+  /** Takes another subnet than the one that this host has in use, where one is wanted. */
+  readonly allowRenumber: boolean;
 }
 
 /** What was done, and what came of it. */
@@ -44,7 +47,7 @@ export async function apply(context: CommandContext, path: string, options: Appl
     const convergence = await converge(
       {
         reconcilers: options.adopt ? adopting(session.reconcilers) : session.reconcilers,
-        desired: () => session.inputs.state(),
+        desired: () => agreed(session.inputs.state(), options.allowRenumber),
         clock: context.clock,
         timeoutMs: options.timeoutMs,
         onAction: (action, { outcome, error }) => {
@@ -62,9 +65,17 @@ export async function apply(context: CommandContext, path: string, options: Appl
   }
 }
 
+/** `state`, unless it wants another subnet that neither the file's rule nor the operator has said yes to. */
+function agreed(state: DesiredState | Undecided, allowRenumber: boolean): DesiredState | Undecided {
+  const change = isDecided(state) ? state.renumbering : undefined;
+  if (!change?.needsConsent || allowRenumber) return state;
+  return { waitsFor: 'renumbering', reason: consentText(change), needsConsent: true };
+}
+
 const EXIT_CODES: Readonly<Record<Convergence['outcome'], ExitCode>> = {
   converged: EXIT.done,
   undecided: EXIT.failed,
+  refused: EXIT.conflict,
   conflict: EXIT.conflict,
   failed: EXIT.failed,
   'timed out': EXIT.converging,
@@ -82,7 +93,7 @@ async function applyThroughDaemon(
   context: CommandContext,
   config: Config,
   path: string,
-  { format, timeoutMs, adopt }: ApplyOptions,
+  { format, timeoutMs, adopt, allowRenumber }: ApplyOptions,
 ): Promise<ExitCode | undefined> {
   if (adopt) {
     const answer = await context.control.ask(
@@ -95,6 +106,7 @@ async function applyThroughDaemon(
     throw new CommandError(message, EXIT.held);
   }
   const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
+  if (allowRenumber) query.set('allowRenumber', 'true');
   const reply = await askDaemon(context, socketPath(config.instance), `/apply?${query}`, timeoutMs);
   if (reply === undefined) return undefined;
   if (reply.status !== 200) {
@@ -155,6 +167,7 @@ function messageOf(convergence: Convergence, state: DesiredState | Undecided, co
     case 'converged':
       return afterword(state, config);
     case 'undecided':
+    case 'refused':
       return `Nothing was changed: ${convergence.undecided.reason}`;
     case 'conflict':
       return obstaclesText('conflict', convergence.conflicts);

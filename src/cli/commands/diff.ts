@@ -22,9 +22,9 @@ export async function diff(
   const config = await configArgument(context, path);
   const session = (await context.host()).openSession(config);
   try {
-    const { objects } = await lookOnce(session, context.signal);
+    const { objects, renumbering } = await lookOnce(session, context.signal);
     const reconcilers = adopt ? adopting(session.reconcilers) : session.reconcilers;
-    const document = planDocument(await planAll(reconcilers, objects, context.signal));
+    const document = planDocument(await planAll(reconcilers, objects, context.signal), renumbering);
     context.out(formatted(format, document, () => planText(document)));
     if (document.foreign.some(({ blocks }) => blocks)) return EXIT.conflict;
     return document.actions.length === 0 ? EXIT.done : EXIT.drift;

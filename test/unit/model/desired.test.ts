@@ -345,6 +345,45 @@ test('a network that has no place for the subnet in use is a renumbering, and no
   assert.equal(objectsOf(state, 'forwarder'), undefined, 'it goes on as it is');
 });
 
+const MOVED = ARTICLE.replace('4.0.0.0/16', '5.0.0.0/16');
+const PINNED = `${ARTICLE}host: { subnet: 4.0.7.0/24 }\n`;
+/** The store's lease of this host; it fits neither of the two files. */
+const IN_USE = lease('4.0.100.0/24', '10.8.65.66');
+
+for (const [what, text, why] of [
+  ['a network that has moved', MOVED, /^the network has no place for 4\.0\.100\.0\/24, .*--allow-renumber$/],
+  [
+    'a pin elsewhere',
+    PINNED,
+    /^the file pins 4\.0\.7\.0\/24, .* until Docker is restarted\. To have it so: /,
+  ],
+] as const) {
+  test(`${what} waits for a yes, and the lease in use is kept alive meanwhile`, () => {
+    const input = { config: config(text), store: view([IN_USE]), host: PREVIOUS, forwards: true };
+    const waiting = desiredState(input);
+    assert.ok(!isDecided(waiting));
+    assert.deepEqual(
+      [waiting.waitsFor, waiting.needsConsent, waiting.ownLease],
+      ['renumbering', true, IN_USE],
+    );
+    assert.match(waiting.reason, why);
+    // A preview shows it; a yes does it, be it said now or in the file.
+    assert.equal(planned({ ...input, forwards: false }), true);
+    assert.equal(planned({ ...input, allowsRenumbering: true }), true);
+    const allowing = text.includes('host:')
+      ? text.replace('host: {', 'host: { renumber: allow,')
+      : `${text}host: { renumber: allow }\n`;
+    assert.equal(planned({ ...input, config: config(allowing) }), false);
+  });
+}
+
+/** Whether the renumbering that is planned needs a yes. */
+function planned(input: Parameters<typeof desiredState>[0]): boolean | undefined {
+  const state = desiredState(input);
+  assert.ok(isDecided(state));
+  return state.renumbering?.needsConsent;
+}
+
 test("neither a first subnet nor one that is this host's already is a renumbering", () => {
   assert.equal(decided({ store: view([]) }).renumbering, undefined);
   assert.equal(decided({ store: view([]), host: PREVIOUS }).renumbering, undefined);

@@ -153,6 +153,24 @@ test('apply ends when the same fails again and again, and says why', async () =>
   });
 });
 
+test('apply does not take another subnet out from under containers unless it is told to', async () => {
+  await withDaemon(async (world) => {
+    world.writeConfig(DAEMON_CONFIG.replace('4.0.100.0/24', '4.0.7.0/24'));
+    const isLeased = async (subnet: string) => (await world.store.valueOf(`subnets/${subnet}`)) !== undefined;
+    const { body } = await ask(world, `/apply?${FILE}`);
+    assert.equal(JSON.parse(body).outcome, 'refused');
+    assert.match(JSON.parse(body).message, /^Nothing was changed: the file pins 4\.0\.7\.0\/24, /);
+    assert.deepEqual([await isLeased('4.0.100.0-24'), await isLeased('4.0.7.0-24')], [true, false]);
+    assert.deepEqual(
+      world.daemon.conditions().map(({ type }) => type),
+      ['RenumberRequired'],
+    );
+    const allowed = await ask(world, `/apply?${FILE}&allowRenumber=true`);
+    assert.equal(JSON.parse(allowed.body).outcome, 'converged');
+    assert.deepEqual([await isLeased('4.0.100.0-24'), await isLeased('4.0.7.0-24')], [false, true]);
+  });
+});
+
 for (const timeoutMs of ['soon', '-1', 'NaN']) {
   test(`a time-out of "${timeoutMs}" is refused`, async () => {
     await withDaemon(async (world) => {
