@@ -5,7 +5,7 @@ import { isDecided } from './model/desired.js';
 import { linkAlias } from './model/mark.js';
 import { cidrsOf } from './model/network.js';
 import { forwardChain, masqueradeTable } from './model/traffic-rules.js';
-import type { Commands, DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
+import type { Clock, Commands, DataPlane, Files, Firewall, Netlink, Sysctls, Tuns } from './ports.js';
 import { addressReconciler } from './reconcilers/address.js';
 import { commandReconciler } from './reconcilers/command.js';
 import { dockerBridgeReconciler } from './reconcilers/docker-bridge.js';
@@ -35,11 +35,12 @@ export interface HostPorts {
   readonly firewall: Firewall;
   readonly files: Files;
   readonly commands: Commands;
+  readonly clock: Clock;
 }
 
 /** All kinds; those of the packet loop only where there is one. */
 export function reconcilersOf(
-  { netlink, tuns, sysctls, firewall, files, commands }: HostPorts,
+  { netlink, tuns, sysctls, firewall, files, commands, clock }: HostPorts,
   inputs: Inputs,
   access: StoreAccess,
   dataPlane?: DataPlane,
@@ -67,7 +68,7 @@ export function reconcilersOf(
     }),
     fdb: fdbReconciler(netlink, alias, scope),
     neighbour: neighbourReconciler(netlink, alias, scope),
-    route: routeReconciler(netlink, instance.routeProtocol, scope),
+    route: routeReconciler(netlink, instance.routeProtocol, scope, clock),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),
     file: fileReconciler(files, () => ({

@@ -1,15 +1,17 @@
 /** Routes of the network. Ours carry our protocol number; whatever else stands in their place is left alone. */
 import { contains } from '../model/address.js';
-import { diff, type Kind, type Observed } from '../model/diff.js';
+import { type Desired, diff, type Kind, type Observed } from '../model/diff.js';
 import { MAIN_TABLE, routeKey } from '../model/keys.js';
 import type { RouteState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
-import type { Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
+import type { Clock, Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
 const RTPROT_BOOT = 3;
+/** So long a route that somebody has put before one of ours, with the same identity, may go unseen. */
+const WHOLE_TABLE_MS = 60_000;
 
 const kind: Kind<RouteState> = {
   isMarked: true,
@@ -32,7 +34,9 @@ export function routeReconciler(
   netlink: Netlink,
   protocol: number,
   scope: () => Scope,
+  clock: Pick<Clock, 'boottimeMs'>,
 ): Reconciler<RouteState> {
+  let wholeAtMs = Number.NEGATIVE_INFINITY;
   const request = (action: Action<RouteState>): NetlinkRequest => {
     const { type: _, protocol: maker = protocol, ...spec } = stateOf(action);
     // An update was planned on a route that carried our protocol: only such a one may be replaced.
@@ -59,18 +63,34 @@ export function routeReconciler(
         table === MAIN_TABLE &&
         ((onlink && devices.includes(link ?? '')) || (via !== undefined && !onlink));
       const wanted = new Set(desired.map(({ key }) => key));
-      const found = new Map<string, Observed<RouteState>>();
-      for (const route of await netlink.routes()) {
-        if (route.link !== undefined && remade?.has(route.link)) continue;
-        const key = routeKey(route);
-        const ours = isOurs(route);
-        // Several routes of one identity: the kernel uses the first, so that is the one in place.
-        const left = !ours && isLeft(route);
-        // A plain route into the network may be the operator's: it is flannel's only where it is wanted.
-        const isTold = ours || wanted.has(key) || (left && route.onlink);
-        if (isTold && !found.has(key))
-          found.set(key, { key, state: foundState(route, protocol), ours, left });
+      const observed = (routes: readonly NetlinkRoute[]) => {
+        const found = new Map<string, Observed<RouteState>>();
+        for (const route of routes) {
+          if (route.link !== undefined && remade?.has(route.link)) continue;
+          const key = routeKey(route);
+          const ours = isOurs(route);
+          // Several routes of one identity: the kernel uses the first, so that is the one in place.
+          const left = !ours && isLeft(route);
+          // A plain route into the network may be the operator's: it is flannel's only where it is wanted.
+          const isTold = ours || wanted.has(key) || (left && route.onlink);
+          if (isTold && !found.has(key))
+            found.set(key, { key, state: foundState(route, protocol), ours, left });
+        }
+        return found;
+      };
+      // Other routing daemons may keep a hundred thousand routes beside ours: the kernel leaves them out.
+      const ours = await netlink.routes({ protocol });
+      if (clock.boottimeMs() - wholeAtMs < WHOLE_TABLE_MS) {
+        const left = await netlink.routes({ table: MAIN_TABLE, protocol: RTPROT_BOOT });
+        const found = observed([...ours, ...left]);
+        if (desired.every((want) => isInPlace(want, found.get(want.key)))) return [...found.values()];
       }
+      // Somebody else's routes count where ours is missing or to be changed.
+      const whole = await netlink.routes({ table: MAIN_TABLE });
+      const found = observed([...whole, ...ours.filter(({ table }) => table !== MAIN_TABLE)]);
+      // What is in the way of one of ours has to be seen again the next time.
+      const isClear = desired.every(({ key }) => found.get(key)?.ours !== false);
+      wholeAtMs = isClear ? clock.boottimeMs() : Number.NEGATIVE_INFINITY;
       return [...found.values()];
     },
     diff: (desired, observed) => diff(kind, desired, observed),
@@ -83,6 +103,10 @@ export function routeReconciler(
     // Routes lost because a device went down or away are not announced: link events must wake too.
     watch: (wake, signal) => netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal),
   };
+}
+
+function isInPlace({ state }: Desired<RouteState>, found: Observed<RouteState> | undefined): boolean {
+  return found?.ours === true && kind.differences(state, found.state).length === 0;
 }
 
 function foundState(route: NetlinkRoute, ourProtocol: number): RouteState {

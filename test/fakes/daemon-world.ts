@@ -89,7 +89,7 @@ export class DaemonWorld {
       watch: (wake: () => void, signal: AbortSignal) => files.watch([PATH], wake, signal),
     };
     const reconcilers = reconcilersOf(
-      { ...kernel, firewall, files, commands: new FakeCommands() },
+      { ...kernel, firewall, files, commands: new FakeCommands(), clock },
       this.inputs,
       this.follower,
       dataPlane,

@@ -35,14 +35,9 @@ export class FakeHost {
 
   /** As compose.ts opens it. Closing leaves the store as a server that runs on. */
   session(config: Config): Session {
-    const { kernel, files } = this;
+    const { kernel, firewall, files, commands, clock } = this;
     const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
-    return openSession(
-      config,
-      { ...kernel, firewall: this.firewall, files, commands: this.commands },
-      store,
-      this.clock,
-    );
+    return openSession(config, { ...kernel, firewall, files, commands, clock }, store);
   }
 
   /** Runs the command line to its end; configurations are read from this host's files. */

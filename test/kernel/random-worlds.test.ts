@@ -126,6 +126,7 @@ class Lab {
       firewall: this.#firewall,
       files: diskFiles(),
       commands: systemCommands,
+      clock,
     };
     const storeOf = ({ store: section }: Config) =>
       section.type === 'etcd' ? store : createStaticStore(section);
@@ -133,7 +134,7 @@ class Lab {
       clock,
       readText: async () => config,
       readConfig: async (path: string) => configReading(config, path),
-      openSession: (parsed: Config) => openSession(parsed, ports, storeOf(parsed), clock),
+      openSession: (parsed: Config) => openSession(parsed, ports, storeOf(parsed)),
     };
     return {
       flannelette: (...argv) => runFlannelette(host, argv),

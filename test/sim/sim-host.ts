@@ -314,7 +314,8 @@ export class SimHost {
       read: async () => readingOf((await files.read(CONFIG_PATH))?.content),
       watch: (wake, signal) => files.watch([CONFIG_PATH], wake, signal),
     };
-    const reconcilers = reconcilersOf({ ...ports, commands: new FakeCommands() }, inputs, store, dataPlane);
+    const host = { ...ports, commands: new FakeCommands(), clock };
+    const reconcilers = reconcilersOf(host, inputs, store, dataPlane);
     const daemon = new Daemon({
       source,
       inputs,

@@ -2,14 +2,14 @@
 import { type HostPorts, reconcilersOf } from '../../src/assembly.js';
 import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
-import type { Clock, Log, Store } from '../../src/ports.js';
+import type { Log, Store } from '../../src/ports.js';
 import { Inputs } from '../../src/runtime/inputs.js';
 import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
 
 const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Closing it leaves `store` open: that is the caller's, as a server that runs on. */
-export function openSession(config: Config, ports: HostPorts, store: Store, clock: Clock): Session {
+export function openSession(config: Config, ports: HostPorts, store: Store): Session {
   const access = snapshotAccess(store, config.network.declared);
   const inputs = new Inputs({
     config,
@@ -17,7 +17,7 @@ export function openSession(config: Config, ports: HostPorts, store: Store, cloc
     netlink: ports.netlink,
     sysctls: ports.sysctls,
     files: ports.files,
-    clock,
+    clock: ports.clock,
     random: { next: () => 0.5 },
     log: SILENCE,
     forwards: false,

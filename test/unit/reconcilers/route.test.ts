@@ -4,8 +4,9 @@ import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Desired } from '../../../src/model/diff.js';
 import { routeKey } from '../../../src/model/keys.js';
 import type { RouteState } from '../../../src/model/objects.js';
+import type { Netlink } from '../../../src/ports.js';
 import { routeReconciler } from '../../../src/reconcilers/route.js';
-import { settle } from '../../fakes/fake-clock.js';
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
 import { NOTHING_TO_DO, oneRound, outcomes } from './one-round.js';
 
@@ -41,7 +42,7 @@ function hostWith(
     kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), link: 'flannel0', protocol: OURS, ...route });
   }
   kernel.log.length = 0;
-  return [kernel, routeReconciler(kernel.netlink, OURS, () => SCOPE)];
+  return [kernel, routeReconciler(kernel.netlink, OURS, () => SCOPE, new FakeClock())];
 }
 
 /** Without those of `eth0`'s own network. */
@@ -142,7 +143,7 @@ describe('route reconciler', () => {
     it(`says that a route ${name} is in the way, and does not touch it`, async () => {
       const { link, ...rest } = have;
       const [kernel] = hostWith();
-      const reconciler = routeReconciler(kernel.netlink, OURS, () => SCOPE);
+      const reconciler = routeReconciler(kernel.netlink, OURS, () => SCOPE, new FakeClock());
       kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), ...rest, ...(link && { link }) });
       const before = kernel.lines();
       assert.deepEqual(await oneRound(reconciler, wanting()), {
@@ -180,6 +181,33 @@ describe('route reconciler', () => {
       /^route:4\.0\.0\.0\/16: not ours: dev/,
     );
     assert.equal(routes(kernel).length, 2);
+  });
+
+  it("leaves others' routes unread while its own are in place, and looks at all of them once a minute", async () => {
+    const [kernel] = hostWith({});
+    const clock = new FakeClock();
+    const asked: unknown[] = [];
+    const netlink: Netlink = {
+      ...kernel.netlink,
+      routes: (filter) => {
+        asked.push(filter);
+        return kernel.netlink.routes(filter);
+      },
+    };
+    const reconciler = routeReconciler(netlink, OURS, () => SCOPE, clock);
+    const readsAll = async () => {
+      asked.length = 0;
+      await oneRound(reconciler, wanting());
+      return asked.some((filter) => !(filter as { protocol?: number }).protocol);
+    };
+    assert.deepEqual([await readsAll(), await readsAll(), await readsAll()], [true, false, false]);
+    await clock.advance(60_000);
+    assert.deepEqual([await readsAll(), await readsAll()], [true, false]);
+    // What was in our place when it was taken away may be anybody's.
+    kernel.foreign({ op: 'set-link', name: 'flannel0', up: false });
+    kernel.foreign({ op: 'set-link', name: 'flannel0', up: true });
+    kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), protocol: 4, link: 'eth0', via: GATEWAY });
+    assert.deepEqual([await readsAll(), await readsAll()], [true, true]);
   });
 
   it('plans for a device that will be made anew as if no route led over it', async () => {

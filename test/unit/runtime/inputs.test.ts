@@ -143,6 +143,25 @@ test('a burst of changes costs one look each tenth of a second', async () => {
   });
 });
 
+test('where a look takes long, looking takes a tenth of the time', async () => {
+  await watching(async (world) => {
+    let looks = 0;
+    const { links } = world.kernel.netlink;
+    world.kernel.netlink.links = async () => {
+      looks++;
+      await world.clock.sleep(500, new AbortController().signal);
+      return links();
+    };
+    for (let ms = 0; ms < 20_000; ms += 100) {
+      world.kernel.foreign({ op: 'set-link', name: 'lo', mtu: 40_000 + ms });
+      await world.clock.advance(100);
+    }
+    world.kernel.netlink.links = links;
+    await world.clock.advance(500);
+    assert.ok(looks >= 4 && looks <= 5, `${looks} looks`);
+  });
+});
+
 test('without a usable interface it says why, and goes on as soon as there is one', async () => {
   await watching(async (world) => {
     world.loseDefaultRoute();

@@ -278,7 +278,7 @@ test('a subnet that another host takes at the last moment is given up, and anoth
   const converging = converge(
     {
       reconcilers: reconcilersOf(
-        { ...kernel, firewall: new FakeFirewall(), files, commands: new FakeCommands() },
+        { ...kernel, firewall: new FakeFirewall(), files, commands: new FakeCommands(), clock },
         inputs,
         access,
       ),
