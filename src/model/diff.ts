@@ -100,7 +100,8 @@ export function planOf<State>(
   // on in the old one.
   const requires = [...new Set([...awaited, ...(kind.deletesAfter ?? [])])].sort();
   for (const { key, state, ours, left } of surplus) {
-    if (left && !ours) foreign.push({ key, reason: 'left by flannel: --adopt takes it away', blocks: false });
+    if (left && !ours)
+      foreign.push({ key, reason: 'left by flannel: apply --adopt takes it away', blocks: false });
     if (!ours) continue;
     const reason = left ? 'left by flannel, not wanted' : 'not wanted any more';
     const interrupts = kind.interrupts?.('delete', undefined, state) ?? false;

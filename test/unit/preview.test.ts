@@ -94,7 +94,7 @@ test("destroy leaves flanneld's device with all that is on it", async () => {
   assert.equal(exitCode, 0);
   assert.equal(
     stdout,
-    '  ! iptables-chain:FLANNEL-FWD  left by flannel: --adopt takes it away\nDestroy: 0 done, converged\n',
+    '  ! iptables-chain:FLANNEL-FWD  left by flannel: apply --adopt takes it away\nDestroy: 0 done, converged\n',
   );
   assert.deepEqual(await host.lines(), before);
 });

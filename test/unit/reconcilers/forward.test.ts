@@ -89,7 +89,7 @@ describe('forward reconciler', () => {
     assert.deepEqual(await round(firewall, [DESIRED]), { plan: [], foreign: [], outcomes: [] });
     const { plan, foreign } = await round(firewall, []);
     assert.deepEqual(plan, []);
-    assert.deepEqual(foreign, ['iptables-chain:FLANNEL-FWD: left by flannel: --adopt takes it away']);
+    assert.deepEqual(foreign, ['iptables-chain:FLANNEL-FWD: left by flannel: apply --adopt takes it away']);
     assert.equal(firewall.writes, writes);
   });
 
