@@ -101,6 +101,7 @@ function networkConditions({ store: { view }, declaresNetwork }: ConditionFacts)
   return 'error' in view.network ? [{ type: 'NetworkInvalid', message: view.network.error }] : [];
 }
 
+/** Not what has simply not been read yet; a missing network has a condition of its own. */
 const UNDECIDED_CONDITIONS: Partial<Record<Undecided['waitsFor'], ConditionType>> = {
   subnet: 'SubnetUnavailable',
   renumbering: 'RenumberRequired',

@@ -60,7 +60,8 @@ export interface DesiredState {
 
 /** What is missing before anything can be wanted; nothing is touched meanwhile. */
 export interface Undecided {
-  readonly waitsFor: 'store' | 'network' | 'interface' | 'subnet' | 'renumbering' | 'backend';
+  /** `store` and `host` are those that were not read yet, which is no trouble. */
+  readonly waitsFor: 'store' | 'host' | 'network' | 'interface' | 'subnet' | 'renumbering' | 'backend';
   readonly reason: string;
   /** Another subnet is planned, and `host.renumber` does not cover it: an operator is to say yes. */
   readonly needsConsent?: true;
@@ -92,7 +93,7 @@ export function desiredState(
   if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
   const network = effectiveNetwork(config, store);
   if ('waitsFor' in network) return network;
-  if (host === undefined) return { waitsFor: 'interface', reason: 'the interfaces have not been read yet' };
+  if (host === undefined) return { waitsFor: 'host', reason: 'the interfaces have not been read yet' };
   if (host instanceof Error) return { waitsFor: 'interface', reason: host.message };
 
   const publicIps = publicIpsOf(network, host);

@@ -280,7 +280,7 @@ const UNDECIDED: readonly { name: string; input: Partial<DesiredInput>; waitsFor
     {
       name: 'the host was not looked at',
       input: { host: undefined },
-      waitsFor: 'interface',
+      waitsFor: 'host',
       reason: /not been read/,
     },
     {

@@ -26,6 +26,8 @@ test('a daemon on a bare host makes everything and is ready', async () => {
     assert.deepEqual(ours(world), IN_PLACE);
     assert.equal(world.daemon.isReady, true);
     assert.equal(world.said.at(-1), 'ready');
+    // What had not been read yet was nothing to be told.
+    assert.ok(!world.said.some((message) => message.startsWith('condition')), world.said.join());
     assert.deepEqual(world.dataPlane.log, ['configure flannel0']);
     assert.match(
       (await world.files.read('/run/flannel/subnet.env'))?.content ?? '',

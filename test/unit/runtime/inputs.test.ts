@@ -90,7 +90,7 @@ async function watching(body: (world: InputsWorld) => Promise<void>): Promise<vo
 test('before the host was looked at nothing can be told', () => {
   const world = new InputsWorld();
   assert.deepEqual(world.inputs.state(), {
-    waitsFor: 'interface',
+    waitsFor: 'host',
     reason: 'the interfaces have not been read yet',
   });
 });
