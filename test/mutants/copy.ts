@@ -22,7 +22,7 @@ export async function withMutant<T>(
       const path = compiledPath(root, mutation.file);
       writeFileSync(path, mutated(readFileSync(path, 'utf8'), mutation));
       // A file that does not even load would be no proof of anything.
-      await outputOf([process.execPath, '--check', path]);
+      await outputOf([process.execPath, '--check', path], { timeoutMs: 60_000 });
     }
     return await body(root);
   } finally {
