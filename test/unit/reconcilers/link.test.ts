@@ -227,6 +227,16 @@ describe('link reconciler', () => {
     });
   }
 
+  it('makes anew a device with our mark that differs in its kind alone', async () => {
+    const [kernel, reconciler] = hostWith((host) => {
+      host.addLink({ name: 'flannel0', kind: 'bridge' });
+      host.foreign({ op: 'set-link', name: 'flannel0', mtu: 1472, up: true, alias: ALIAS });
+    });
+    const { plan } = await oneRound(reconciler, wanting());
+    assert.deepEqual(plan, ['update link:flannel0: kind bridge, want tun']);
+    assert.deepEqual(lines(kernel), [`link flannel0 tun mtu 1472 up no-carrier alias "${ALIAS}"`]);
+  });
+
   it('does not see the devices of others', async () => {
     const [kernel, reconciler] = hostWith((host) => {
       host.addLink({ name: 'eth0' });
