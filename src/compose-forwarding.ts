@@ -1,12 +1,18 @@
 /** The daemon's packet loop by itself: loaded before everything else, so that packets wait for nothing that they do not need. */
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { EarlyForwarding } from './cli/session.js';
+import type { Log } from './ports.js';
 import { confirmationPath, isConfirmed } from './runtime/confirmation.js';
 import { RememberedDataPlane } from './runtime/remembered-data-plane.js';
 import { systemClock } from './sys/clock.js';
 import { createDataPlane } from './sys/data-plane.js';
 import { systemFiles } from './sys/files.js';
-import { acquireInstanceLock, InstanceHeldError } from './sys/instance-lock.js';
+import {
+  acquireInstanceLock,
+  InstanceHeldError,
+  type InstanceLock,
+  type InstanceToLock,
+} from './sys/instance-lock.js';
 import { jsonLog } from './sys/log.js';
 
 const NEVER = new AbortController().signal;
@@ -15,11 +21,11 @@ const NEVER = new AbortController().signal;
 export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
   const log = jsonLog();
   const dataPlane = new RememberedDataPlane(createDataPlane({ log, early: true }), systemFiles, log);
-  let lock: { release(): void } | undefined;
+  let lock: InstanceLock | undefined;
   return {
     dataPlane,
     async begin(config) {
-      lock = instanceLock(config.instance.name);
+      lock = instanceLock(config.instance, log);
       const isYoung = await isConfirmed(confirmationPath(config), systemFiles, systemClock);
       if (isYoung) await dataPlane.resume(config, signal);
       else log.warn({}, 'forwarding not resumed: the store has not confirmed it for a day');
@@ -34,9 +40,9 @@ export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
   };
 }
 
-export function instanceLock(instance: string): { release(): void } {
+export function instanceLock(instance: InstanceToLock, log: Log): InstanceLock {
   try {
-    return acquireInstanceLock(instance);
+    return acquireInstanceLock(instance, log);
   } catch (error) {
     if (error instanceof InstanceHeldError)
       throw new CommandError(error.message, EXIT.held, { cause: error });

@@ -50,7 +50,7 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
     routes: () => new KernelNetlink().routes({ table: MAIN_TABLE }),
     openSession,
     requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
-    lock: instanceLock,
+    lock: ({ instance }) => instanceLock(instance, jsonLog()),
     async forget(config) {
       await systemFiles.remove(recordPath(config));
       await systemFiles.remove(confirmationPath(config));

@@ -57,7 +57,7 @@ export interface HostAccess {
   /** Rejects with PrivilegeError naming the first one that is missing, before anything is touched. */
   requirePrivileges(config: Config): Promise<void>;
   /** One process for each instance on this host. Throws CommandError naming the other. */
-  lock(instance: string): { release(): void };
+  lock(config: Config): { release(): void };
   /** Removes what a daemon remembers for the next one. */
   forget(config: Config): Promise<void>;
   /** Runs the daemon until the context's signal aborts; its packet loop runs already. */

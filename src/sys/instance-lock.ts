@@ -1,11 +1,12 @@
 /**
- * One process for each instance and network namespace: whoever has bound the instance's abstract socket. The kernel
- * takes the name back when the process ends, however it ends, and abstract names are scoped as the devices are.
+ * One process for each instance and network namespace. The authority is a lock on a file of the runtime directory, where
+ * nobody else can write. The abstract socket beside it excludes who has another runtime directory; as any local user
+ * may bind its name, only a holder counts there who could have the file too.
  */
-import { Buffer } from 'node:buffer';
-import koffi from 'koffi';
-import { SystemError } from '../ports.js';
-import * as libc from './libc.js';
+import { statSync } from 'node:fs';
+import type { Log } from '../ports.js';
+import { heldFile, type InstanceFile, lockFile } from './instance-file.js';
+import { bindSocket, type InstanceSocket, socketHolder, socketName } from './instance-socket.js';
 
 /** Another process holds the instance. */
 export class InstanceHeldError extends Error {
@@ -25,102 +26,57 @@ export interface InstanceLock {
   release(): void;
 }
 
-const SO_PEERCRED = 17;
-const UCRED_BYTES = 12; // struct ucred: pid, uid, gid
-const SUN_PATH_BYTES = 108;
-// Connections wait here while the holder's event loop stalls; beyond net.core.somaxconn the kernel cuts it down.
-const BACKLOG = 4096;
-// Between bind and listen of the holder, or between its end and our bind, the name is neither held nor free.
-const ATTEMPTS = 100;
-const ATTEMPT_MS = 5;
+export interface InstanceToLock {
+  readonly name: string;
+  /** Made when it is missing. Its owner is trusted: the daemon's user, beside whom root may run a command. */
+  readonly runtimeDirectory: string;
+}
 
 /** Held until `release` or the end of the process. Keeps no process alive. Throws InstanceHeldError or SystemError. */
-export function acquireInstanceLock(instance: string): InstanceLock {
-  const address = addressOf(instance);
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const fd = tryBind(address, instance);
-    if (fd !== undefined) return heldBy(fd, instance);
-    const holder = instanceHolder(instance);
-    if (holder !== undefined) throw new InstanceHeldError(instance, holder);
-    pause();
+export function acquireInstanceLock(instance: InstanceToLock, log: Pick<Log, 'warn'>): InstanceLock {
+  const file = lockFile(instance);
+  try {
+    if (file === 'held') throw new InstanceHeldError(instance.name, holderOf(instance));
+    const socket = takeSocket(instance, file, log);
+    return {
+      release() {
+        socket?.release();
+        if (file !== 'refused') file.release();
+      },
+    };
+  } catch (error) {
+    if (typeof file !== 'string') file.release();
+    throw error;
   }
-  throw new SystemError(
-    `Cannot hold instance "${instance}": its socket ${socketName(instance)} is bound, but nobody listens on it`,
-    'EADDRINUSE',
+}
+
+/** Undefined when somebody has the name who is not to be trusted. */
+function takeSocket(
+  { name, runtimeDirectory }: InstanceToLock,
+  file: InstanceFile | 'refused',
+  log: Pick<Log, 'warn'>,
+): InstanceSocket | undefined {
+  const socket = bindSocket(name);
+  if ('release' in socket) return socket;
+  const { pid, uid } = socket;
+  // Who may not write into the runtime directory has the socket alone to go by.
+  if (file === 'refused' || isTrusted(uid, runtimeDirectory)) throw new InstanceHeldError(name, pid ?? 0);
+  log.warn(
+    { instance: name, socket: socketName(name), pid, uid },
+    'a stranger has bound the socket of the instance: going on by the lock file alone',
   );
+  return undefined;
 }
 
-/**
- * The pid of the process that holds `instance` in this network namespace; undefined when none does, 0 when it cannot
- * be told: it lives in another PID namespace, or has been stalled for thousands of questions. Never waits for it.
- */
-export function instanceHolder(instance: string): number | undefined {
-  const action = `ask who holds instance "${instance}"`;
-  const fd = libc.socket(libc.AF_UNIX, libc.SOCK_STREAM, 0, action);
-  try {
-    libc.connect(fd, addressOf(instance), action);
-    const credentials = new Uint8Array(UCRED_BYTES);
-    libc.socketOption(fd, libc.SOL_SOCKET, SO_PEERCRED, credentials);
-    return new Int32Array(credentials.buffer)[0];
-  } catch (error) {
-    if (error instanceof SystemError && error.code === 'ECONNREFUSED') return undefined;
-    if (error instanceof SystemError && error.code === 'EAGAIN') return 0; // the backlog is full
-    throw error;
-  } finally {
-    libc.close(fd);
-  }
+function holderOf({ name, runtimeDirectory }: InstanceToLock): number {
+  const holder = socketHolder(name);
+  if (holder?.pid !== undefined && isTrusted(holder.uid, runtimeDirectory)) return holder.pid;
+  return heldFile({ name, runtimeDirectory });
 }
 
-function heldBy(fd: number, instance: string): InstanceLock {
-  libc.listen(fd, BACKLOG, `hold instance "${instance}"`);
-  // Those who ask connect and leave; taking their connections up keeps the backlog from filling.
-  const poll = koffi.node.poll(fd, { readable: true }, () => {
-    for (let asker = libc.accept(fd); asker !== undefined; asker = libc.accept(fd)) libc.close(asker);
-  });
-  poll.unref();
-  let held = true;
-  return {
-    release() {
-      if (!held) return;
-      held = false;
-      poll.close();
-      libc.close(fd);
-    },
-  };
-}
-
-/** Undefined when somebody has bound it. */
-function tryBind(address: Uint8Array, instance: string): number | undefined {
-  const action = `hold instance "${instance}"`;
-  const fd = libc.socket(libc.AF_UNIX, libc.SOCK_STREAM, 0, action);
-  try {
-    libc.bind(fd, address, action);
-    return fd;
-  } catch (error) {
-    libc.close(fd);
-    if (error instanceof SystemError && error.code === 'EADDRINUSE') return undefined;
-    throw error;
-  }
-}
-
-function socketName(instance: string): string {
-  return `@flannelette/${instance}`;
-}
-
-/** struct sockaddr_un. The length of an abstract name is the address's; it begins with NUL, which is written as @. */
-function addressOf(instance: string): Uint8Array {
-  const path = Buffer.from(socketName(instance));
-  if (path.length > SUN_PATH_BYTES) {
-    throw new SystemError(
-      `Cannot hold instance "${instance}": name is ${path.length} bytes long, must be at most ${SUN_PATH_BYTES}`,
-      'EINVAL',
-    );
-  }
-  path[0] = 0;
-  const family = new Uint8Array(Uint16Array.of(libc.AF_UNIX).buffer);
-  return Buffer.concat([family, path]);
-}
-
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ATTEMPT_MS);
+/** `uid` is undefined where the holder does not answer: whoever is honest has the lock file, which was free. */
+function isTrusted(uid: number | undefined, runtimeDirectory: string): boolean {
+  if (uid === undefined) return false;
+  const owner = statSync(runtimeDirectory, { throwIfNoEntry: false })?.uid;
+  return [0, process.getuid?.(), owner].includes(uid);
 }

@@ -11,6 +11,7 @@ const native = {
   close: libc.func('int close(int fd)'),
   ioctlPointer: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
   ioctlValue: libc.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
+  flock: libc.func('int flock(int fd, int operation)'),
   eventfd: libc.func('int eventfd(uint32_t initial, int flags)'),
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   bind: libc.func('int bind(int fd, const void *address, uint32_t addressBytes)'),
@@ -46,6 +47,8 @@ const EFD_NONBLOCK = 0o4000;
 const EFD_CLOEXEC = 0o2000000;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 const CLOCK_BOOTTIME = 7;
 const EAGAIN = 11;
 
@@ -92,6 +95,14 @@ export function ioctl(fd: number, request: number, argument: Uint8Array, action:
 /** An ioctl whose argument is the number itself, such as TUNSETPERSIST. */
 export function ioctlValue(fd: number, request: number, argument: number, action: string): void {
   checked(native.ioctlValue(fd, request, argument), action);
+}
+
+/** flock(2), exclusive: kept until the last descriptor of this opening is closed. False when another opening has it. */
+export function tryLock(fd: number, action: string): boolean {
+  const result: number = native.flock(fd, LOCK_EX | LOCK_NB);
+  if (result < 0 && koffi.errno() === EAGAIN) return false;
+  checked(result, action);
+  return true;
 }
 
 /** A non-blocking event counter: write 8 bytes to wake whoever polls it. The caller closes. */

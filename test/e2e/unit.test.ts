@@ -30,6 +30,7 @@ test('the unit before it is started', { timeout: TEST_MS }, async (t) => {
       const security = ['systemd-analyze', 'security', '--no-pager', '--offline=true', '--threshold=25'];
       const { code, stdout } = await machine.run([...security, units[0] ?? '']);
       assert.equal(code, 0, stdout);
+      t.diagnostic(stdout.trim().split('\n').at(-1) ?? '');
     });
 
     for (const [name, lines, missing] of [
@@ -118,6 +119,15 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
          echo end`,
       ]);
       assert.deepEqual({ stdout, stderr }, { stdout: 'end\n', stderr: '' });
+    });
+
+    await t.test('root beside it is told who holds the instance', async () => {
+      const pid = await mainPid();
+      const { code, stderr } = await machine.run(['flannelette', 'destroy', '-f', CONFIG_PATH]);
+      assert.equal(code, 75, stderr);
+      assert.match(stderr, new RegExp(`process ${pid} holds it`));
+      const locks = await machine.output(['sh', '-c', 'stat --format "%U %a" /run/flannelette/flannel0.*.lock']);
+      assert.equal(locks, 'flannelette 600\n');
     });
 
     await t.test('it keeps its chain in the legacy tables too, since the host has some', async () => {

@@ -3,7 +3,7 @@ import type { Host } from './host.js';
 
 /**
  * Links, addresses, routes, firewall rules and the files below /run and /var/lib. Without what changes by
- * itself: interface numbers, counters, timers, carrier, sockets, and what a daemon remembers of its packet loop and of the store.
+ * itself: interface numbers, counters, timers, carrier, sockets, locks, and what a daemon remembers of its packet loop and of the store.
  */
 export async function worldOf(host: Host): Promise<string> {
   const links = JSON.parse(await host.output(['ip', '-details', '-json', 'link'])) as readonly IpLink[];
@@ -45,7 +45,7 @@ cd /proc/sys/net/ipv4
 for setting in ip_forward conf/default/accept_local conf/flannel0/accept_local; do
   echo "$setting $(cat $setting 2>/dev/null || echo absent)"
 done
-find /run /var/lib ! -type s ! -type d ! -name '*.forwarding.json' ! -name '*.confirmed' ! -name store.json -printf '%p %M ' -exec sh -c 'sha256sum <"$1"' - {} ';' | sort
+find /run /var/lib ! -type s ! -type d ! -name '*.forwarding.json' ! -name '*.confirmed' ! -name store.json ! -path '/run/flannelette/*.lock' -printf '%p %M ' -exec sh -c 'sha256sum <"$1"' - {} ';' | sort
 `;
 
 /** The lines of `before` that `after` lacks, with a minus; those it has in addition, with a plus. */

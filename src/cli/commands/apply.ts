@@ -39,7 +39,7 @@ export async function apply(context: CommandContext, path: string, options: Appl
   const viaDaemon = await applyThroughDaemon(context, config, path, options);
   if (viaDaemon !== undefined) return viaDaemon;
 
-  const lock = host.lock(config.instance.name);
+  const lock = host.lock(config);
   const session = host.openSession(config);
   try {
     await readUntil(context, session, options.timeoutMs);

@@ -22,7 +22,7 @@ export async function destroy(
   const config = await configArgument(context, path);
   const host = await context.host();
   await host.requirePrivileges(config);
-  const lock = host.lock(config.instance.name);
+  const lock = host.lock(config);
   const session = host.openSession(config);
   try {
     if (options.lease) await lookOnce(session, context.signal);
