@@ -79,20 +79,32 @@ export function externalInterface(
   return { name, mtu: link.mtu, chosenBy, ...found };
 }
 
-/** Where the families are not known, the address that the host is known by decides (model/lease.ts, isSameHost). */
+/**
+ * Where the families are not known, the address that the host is known by decides (model/lease.ts, isSameHost); one of
+ * the other family may come later and go again, as an autoconfigured one does.
+ */
 function stillThere(
   inUse: ExternalInterface,
   families: readonly Family[] | undefined,
   { links, addresses }: Candidates,
 ): ExternalInterface | undefined {
-  const link = links.find(({ name }) => name === inUse.name);
+  const { name, chosenBy } = inUse;
+  const link = links.find((candidate) => candidate.name === name);
   const holds = (wanted: Address | undefined) =>
     wanted === undefined ||
     addresses.some(
-      ({ link: holder, address, deprecated }) => holder === inUse.name && address === wanted && !deprecated,
+      ({ link: holder, address, deprecated }) => holder === name && address === wanted && !deprecated,
     );
   const known = families ?? [inUse.ipv4 === undefined ? 'ipv6' : 'ipv4'];
-  return link?.up && known.every((family) => holds(inUse[family])) ? { ...inUse, mtu: link.mtu } : undefined;
+  if (!link?.up || !known.every((family) => holds(inUse[family]))) return undefined;
+  const kept: { [F in Family]?: Address } = {};
+  for (const family of families ?? FAMILIES) {
+    const before = inUse[family];
+    const address =
+      before !== undefined && holds(before) ? before : bestAddress(family, name, addresses, undefined);
+    if (address !== undefined) kept[family] = address;
+  }
+  return { name, mtu: link.mtu, chosenBy, ...kept };
 }
 
 function chosenLink(

@@ -148,8 +148,23 @@ test('keeps the interface in use as long as it has its address in every family o
   assert.deepEqual(externalInterface(selector, ['ipv4', 'ipv6'], more, inUse), inUse);
   const gone = { ...more, addresses: more.addresses.filter((held) => held.address !== inUse.ipv6) };
   assert.equal(externalInterface(selector, ['ipv4', 'ipv6'], gone, inUse).ipv6, '2001:db8::2');
+});
+
+test('follows the other family on the interface in use where the families are not known', () => {
+  const selector = { by: 'name', name: 'eth1' } as const;
+  const inUse = externalInterface(selector, undefined, HOST);
   // A host that does not know yet whether its network has IPv6 is known by its IPv4 address.
-  assert.equal(externalInterface(selector, undefined, gone, inUse).ipv6, inUse.ipv6);
+  const more = { ...HOST, addresses: [address('eth1', '198.51.100.0'), ...HOST.addresses] };
+  assert.deepEqual(externalInterface(selector, undefined, more, inUse), inUse);
+  const without = { ...more, addresses: more.addresses.filter((held) => held.address !== inUse.ipv6) };
+  const lost = externalInterface(selector, undefined, without, inUse);
+  assert.deepEqual([lost.ipv4, lost.ipv6], [inUse.ipv4, undefined]);
+  const arriving = (tentative: boolean) => ({
+    ...without,
+    addresses: [...without.addresses, address('eth1', '2001:db8::2', { tentative })],
+  });
+  assert.equal(externalInterface(selector, undefined, arriving(true), lost).ipv6, undefined);
+  assert.equal(externalInterface(selector, undefined, arriving(false), lost).ipv6, '2001:db8::2');
 });
 
 test('gives both families and the MTU of the interface', () => {
