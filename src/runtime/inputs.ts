@@ -167,7 +167,9 @@ export class Inputs {
       const tookMs = clock.boottimeMs() - beganMs;
       const pauseMs = this.#failures > 0 ? backOffMs(BACK_OFF, this.#failures, random.next()) : RESYNC_MS;
       try {
-        await clock.sleep(Math.max(LEAST_GAP_MS, LEAST_GAP_IN_LOOKS * tookMs), signal);
+        // The host may have slept meanwhile: that is no reason to look away for days.
+        const gapMs = Math.min(RESYNC_MS, Math.max(LEAST_GAP_MS, LEAST_GAP_IN_LOOKS * tookMs));
+        await clock.sleep(gapMs, signal);
         await this.#wake.wait(clock, pauseMs, signal);
       } catch {
         return; // Only an abort ends a wait early.

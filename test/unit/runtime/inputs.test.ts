@@ -162,6 +162,23 @@ test('where a look takes long, looking takes a tenth of the time', async () => {
   });
 });
 
+test('a host that slept during a look looks again within a minute', async () => {
+  await watching(async (world) => {
+    const { links } = world.kernel.netlink;
+    world.kernel.netlink.links = async () => {
+      world.kernel.netlink.links = links;
+      await world.clock.sleep(8 * 3_600_000, new AbortController().signal);
+      return links();
+    };
+    world.kernel.foreign({ op: 'set-link', name: 'lo', mtu: 60_000 });
+    await world.clock.advance(8 * 3_600_000);
+    const { told } = world;
+    world.kernel.foreign({ op: 'set-link', name: 'eth0', mtu: 1400 });
+    await world.clock.advance(61_000);
+    assert.equal(world.told, told + 1);
+  });
+});
+
 test('without a usable interface it says why, and goes on as soon as there is one', async () => {
   await watching(async (world) => {
     world.loseDefaultRoute();
