@@ -149,7 +149,7 @@ export function desiredState(
       memory: memory.backend,
     });
   } catch (error) {
-    if (error instanceof BackendError) return { waitsFor: 'backend', reason: error.message };
+    if (error instanceof BackendError) return { waitsFor: 'backend', reason: error.message, ...conflict };
     throw error;
   }
   const { mtu, devices, objects } = backend;

@@ -337,6 +337,20 @@ test('a host that must not be renumbered waits, and forwards nothing into what i
   assert.deepEqual(objectsOf(state, 'forwarder'), []);
 });
 
+test('nothing is forwarded into what another host holds, also while the backend cannot be used', () => {
+  const external = { name: 'eth0', mtu: 1500, chosenBy: '' };
+  const state = desiredState({
+    config: config(ARTICLE),
+    store: view([THIEF]),
+    host: { ...PREVIOUS, external },
+    forwards: true,
+  });
+  assert.ok(!isDecided(state));
+  assert.equal(state.waitsFor, 'backend');
+  assert.match(state.leaseConflict ?? '', /is held by 10\.8\.65\.53/);
+  assert.deepEqual(objectsOf(state, 'forwarder'), []);
+});
+
 test('a network that has no place for the subnet in use is a renumbering, and no conflict', () => {
   const never = config(`${ARTICLE.replace('4.0.0.0/16', '5.0.0.0/16')}host: { renumber: never }\n`);
   const state = desiredState({ config: never, store: view([]), host: PREVIOUS, forwards: true });
