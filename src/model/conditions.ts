@@ -142,7 +142,18 @@ function leaseConditions({ leaseTerm, store: { view } }: ConditionFacts): readon
   return conditions;
 }
 
+/** Of the last list: it is asked for again and again while a thousand objects wait. */
+const remembered = new WeakMap<ConditionFacts['objects'], readonly Condition[]>();
+
 function objectConditions({ objects }: ConditionFacts): readonly Condition[] {
+  const known = remembered.get(objects);
+  if (known !== undefined) return known;
+  const conditions = conditionsOfObjects(objects);
+  remembered.set(objects, conditions);
+  return conditions;
+}
+
+function conditionsOfObjects(objects: ConditionFacts['objects']): readonly Condition[] {
   const found = new Map<ConditionType, { readonly message: string; more: number }>();
   for (const { kind, key, state, reason } of objects) {
     const type = objectCondition(kind, state);

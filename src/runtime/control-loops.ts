@@ -10,6 +10,7 @@ import type { Clock, Log, Random } from '../ports.js';
 import { LOOP_TIMINGS, Loop, type LoopReport, type LoopTimings } from './loop.js';
 import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
+import { Wake } from './wake.js';
 
 type Planned = Pick<DesiredState, 'objects'> & Partial<DesiredState>;
 
@@ -41,6 +42,27 @@ const OWN_TIMINGS: { readonly [K in KindName]?: Partial<LoopTimings> } = {
   forwarder: { backOff: { firstMs: 100, mostMs: 750 } },
 };
 
+/** What a packet to another host meets, whatever the backend. */
+const ON_THE_WAY: readonly KindName[] = [
+  'lease',
+  'link',
+  'address',
+  'sysctl',
+  'route',
+  'fdb',
+  'neighbour',
+  'forwarder',
+  'peer',
+];
+
+/**
+ * These are looked at by starting programs, some 20 ms of the processor for each. At the start they begin once what is
+ * on the way is in place, or after a second: packets to a thousand hosts do not wait for a list of rules.
+ */
+const LATER: ReadonlySet<KindName> = new Set(['masquerade', 'forward', 'docker-bridge']);
+const HEAD_START_MS = 1_000;
+const NEVER_MS = 3_600_000;
+
 export class ControlLoops {
   readonly #deps: ControlLoopsDependencies;
   readonly #presence = new Presence((kind) => this.#isSettled(kind));
@@ -48,6 +70,10 @@ export class ControlLoops {
   readonly #reports = new Map<KindName, LoopReport>();
   /** Asked for after every report of any kind. */
   readonly #troubles = new Map<KindName, readonly DatedStatus[]>();
+  #allTroubles: readonly DatedStatus[] | undefined;
+  /** Once the state is. */
+  readonly #decided = new Wake();
+  #isUnderWay = false;
   #planned: Planned | Undecided | undefined;
   #couldDelete = false;
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
@@ -64,8 +90,8 @@ export class ControlLoops {
     const loop = new Loop<K>({
       kind,
       reconciler,
-      desired: () => objectsOf(desired(), kind),
-      isPresent: (key) => this.#presence.has(key),
+      desired: () => (this.#isUnderWay || !LATER.has(kind) ? objectsOf(desired(), kind) : undefined),
+      isPresent: (key) => this.#presence.has(key, kind),
       mayDelete,
       onReport: (report, present) => this.#accept(report, present),
       onAction,
@@ -80,7 +106,24 @@ export class ControlLoops {
 
   /** Runs until `signal` aborts; then resolves when every loop has ended. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#loops.values()].map((loop) => loop.run(signal)));
+    const loops = [...this.#loops.values()].map((loop) => loop.run(signal));
+    await Promise.all([...loops, this.#endHeadStart(signal)]);
+  }
+
+  async #endHeadStart(signal: AbortSignal): Promise<void> {
+    const { clock, desired } = this.#deps;
+    try {
+      while (!isDecided(desired())) await this.#decided.wait(clock, NEVER_MS, signal);
+      await clock.sleep(HEAD_START_MS, signal);
+      if (!this.#isUnderWay) this.#getUnderWay();
+    } catch {
+      // Only an abort ends a wait early.
+    }
+  }
+
+  #getUnderWay(): void {
+    this.#isUnderWay = true;
+    for (const kind of LATER) this.#loops.get(kind)?.wake();
   }
 
   wakeAll = (): void => {
@@ -98,6 +141,7 @@ export class ControlLoops {
     const mayDelete = this.#deps.mayDelete();
     const wasHeldBack = mayDelete && !this.#couldDelete;
     this.#couldDelete = mayDelete;
+    if (state !== before) this.#decided.wake();
     if (wasHeldBack) {
       this.wakeAll();
       return;
@@ -142,9 +186,10 @@ export class ControlLoops {
     return this.reports().flatMap(({ kind, objects }) => this.#dated(kind, objects));
   }
 
-  /** Those that are not in sync. */
+  /** Those that are not in sync. The same list until the next report. */
   troubles(): readonly DatedStatus[] {
-    return KINDS.flatMap((kind) => this.#troubles.get(kind) ?? []);
+    this.#allTroubles ??= KINDS.flatMap((kind) => this.#troubles.get(kind) ?? []);
+    return this.#allTroubles;
   }
 
   #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {
@@ -156,13 +201,15 @@ export class ControlLoops {
     this.#reports.set(report.kind, report);
     this.#date(before?.objects ?? [], report.objects);
     this.#troubles.set(report.kind, this.#dated(report.kind, report.troubles));
+    this.#allTroubles = undefined;
     // Somebody may have waited for what just came, or has to know what went.
-    const isOther = present !== undefined && this.#presence.update(report.kind, present);
+    const concerned = present && this.#presence.update(report.kind, present);
     const settled = report.isSettled ? settledKey(report.kind) : undefined;
     for (const [kind, loop] of this.#loops) {
       const isAwaited = settled !== undefined && this.#reports.get(kind)?.awaits.has(settled) === true;
-      if (kind !== report.kind && (isOther || isAwaited)) loop.wake();
+      if (kind !== report.kind && (concerned?.has(kind) || isAwaited)) loop.wake();
     }
+    if (!this.#isUnderWay && ON_THE_WAY.every((kind) => this.#isSettled(kind))) this.#getUnderWay();
     this.#deps.onReport();
   }
 

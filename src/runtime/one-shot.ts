@@ -135,7 +135,12 @@ async function runKind<K extends KindName>(
     return;
   }
   const objects = state.objects[kind];
-  const round = await runRound(reconciler, objects, { isPresent: (key) => presence.has(key), only }, signal);
+  const round = await runRound(
+    reconciler,
+    objects,
+    { isPresent: (key) => presence.has(key, kind), only },
+    signal,
+  );
   const { planned, results, remaining } = round;
   presence.update(
     kind,

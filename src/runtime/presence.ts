@@ -6,7 +6,8 @@ import { TrackedList } from '../model/tracked-list.js';
 
 export class Presence {
   readonly #keys = new Map<KindName, TrackedList<ResourceKey>>();
-  readonly #asked = new Set<ResourceKey>();
+  /** Who has asked for what. */
+  readonly #asked = new Map<ResourceKey, Set<KindName>>();
   readonly #isSettled: (kind: KindName) => boolean;
 
   /** `isSettled`: whether nothing of a kind is left to do. */
@@ -14,19 +15,24 @@ export class Presence {
     this.#isSettled = isSettled;
   }
 
-  has(key: ResourceKey): boolean {
-    this.#asked.add(key);
+  /** `asker` is named by `update` from now on when the object comes or goes. */
+  has(key: ResourceKey, asker: KindName): boolean {
+    const askers = this.#asked.get(key);
+    if (askers === undefined) this.#asked.set(key, new Set([asker]));
+    else askers.add(asker);
     for (const keys of this.#keys.values()) if (keys.get(key) !== undefined) return true;
     return KINDS.some((kind) => key === settledKey(kind) && this.#isSettled(kind));
   }
 
-  /** Returns whether anything came or went that somebody has asked for. */
-  update(kind: KindName, keys: readonly ResourceKey[]): boolean {
+  /** Returns those who have asked for something that came or went. */
+  update(kind: KindName, keys: readonly ResourceKey[]): ReadonlySet<KindName> {
     const before = this.#keys.get(kind) ?? TrackedList.empty<ResourceKey>();
     const now =
       TrackedList.of(keys) ?? TrackedList.empty<ResourceKey>().edited(keys.map((key) => [key, key]));
     this.#keys.set(kind, now);
-    for (const key of now.differences(before)) if (this.#asked.has(key as ResourceKey)) return true;
-    return false;
+    const concerned = new Set<KindName>();
+    for (const key of now.differences(before))
+      for (const asker of this.#asked.get(key as ResourceKey) ?? []) concerned.add(asker);
+    return concerned;
   }
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Undecided } from '../../../src/model/desired.js';
 import type { Desired } from '../../../src/model/diff.js';
-import type { DesiredObjects, FileState, LinkState, SysctlState } from '../../../src/model/objects.js';
+import type {
+  DesiredObjects,
+  FileState,
+  LinkState,
+  MasqueradeState,
+  SysctlState,
+} from '../../../src/model/objects.js';
 import type { Log } from '../../../src/ports.js';
 import { ControlLoops } from '../../../src/runtime/control-loops.js';
 import { desiredObjects, desiredSysctl } from '../../fakes/desired-objects.js';
@@ -23,13 +29,14 @@ class LoopsWorld {
   readonly link = new FakeReconciler<LinkState>();
   readonly sysctl = new FakeReconciler<SysctlState>();
   readonly file = new FakeReconciler<FileState>();
+  readonly masquerade = new FakeReconciler<MasqueradeState>();
   desired: { readonly objects: DesiredObjects } | Undecided = { objects: EVERYTHING };
   mayDelete = true;
   reports = 0;
   readonly tried: string[] = [];
   readonly healed: string[] = [];
   readonly loops = new ControlLoops({
-    reconcilers: { link: this.link, sysctl: this.sysctl, file: this.file },
+    reconcilers: { link: this.link, sysctl: this.sysctl, file: this.file, masquerade: this.masquerade },
     desired: () => this.desired,
     mayDelete: () => this.mayDelete,
     onReport: () => this.reports++,
@@ -79,7 +86,7 @@ test('every kind is driven, and the reports come in the order of the kinds', asy
     await clock.advance(20);
     assert.deepEqual(
       loops.reports().map(({ kind }) => kind),
-      ['link', 'sysctl', 'file'],
+      ['link', 'sysctl', 'masquerade', 'file'],
     );
     assert.equal(loops.isConverged(), true);
     assert.deepEqual(tried.sort(), ['file create done', 'link create done', 'sysctl create done']);
@@ -173,6 +180,7 @@ test('it is converged only when every kind was looked at', async () => {
         world.loops.reports().map(({ kind, converged }) => [kind, converged]),
         [
           ['link', true],
+          ['masquerade', true],
           ['file', true],
         ],
       );
@@ -291,6 +299,29 @@ test('what was held back is done as soon as it may be, though what is wanted is 
         state: { name: 'old', value: '1' },
         ours: true,
       });
+    },
+  );
+});
+
+test('what starts programs begins once the way of the packets is there, or after a second', async () => {
+  await looping(
+    async (world) => {
+      await world.clock.advance(20);
+      assert.deepEqual(world.masquerade.log, ['observe']);
+    },
+    ({ masquerade, link }) => {
+      masquerade.beforeObserve = () => assert.equal(link.world.size, 1);
+    },
+  );
+  await looping(
+    async (world) => {
+      await world.clock.advance(900);
+      assert.deepEqual(world.masquerade.log, []);
+      await world.clock.advance(200);
+      assert.deepEqual(world.masquerade.log, ['observe']);
+    },
+    ({ link }) => {
+      link.beforeAction = THROWING;
     },
   );
 });
