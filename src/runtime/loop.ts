@@ -88,6 +88,11 @@ export interface LoopDependencies<K extends KindName> {
   readonly timings?: LoopTimings;
 }
 
+type Change = Pick<PlannedAction, 'verb' | 'key' | 'reason'>;
+
+/** More changes in one round are told by their number and the first of them. */
+const MOST_LINES = 10;
+
 export class Loop<K extends KindName> {
   readonly #wake = new Wake();
   readonly #deps: LoopDependencies<K>;
@@ -191,7 +196,9 @@ export class Loop<K extends KindName> {
   }
 
   #account({ planned, results }: Round<StateOf[K]>): void {
-    const { kind, log, onAction } = this.#deps;
+    const { kind, log, onAction, clock } = this.#deps;
+    const nowMs = clock.boottimeMs();
+    const changes: Change[] = [];
     const actions = new Map(planned.actions.map((action) => [action.key, action]));
     const failed = results.some(({ outcome }) => outcome === 'failed');
     this.#failures = failed ? this.#failures + 1 : 0;
@@ -201,14 +208,29 @@ export class Loop<K extends KindName> {
       const { verb, key, reason } = action;
       onAction({ kind, ...action }, result);
       if (result.outcome === 'done') {
-        log.info({ kind, verb, key, reason }, 'changed');
-        if (this.#contests.done(action, this.#deps.clock.boottimeMs())) {
+        changes.push({ verb, key, reason });
+        if (this.#contests.done(action, nowMs)) {
           log.warn({ kind, verb, key, reason, times: MOST_REPAIRS, withinMs: REPAIR_WINDOW_MS }, 'contested');
         }
       }
       if (result.outcome === 'failed' && isWorthSaying(this.#failures)) {
         log.warn({ kind, verb, key, reason, error: result.error?.message }, 'change failed');
       }
+    }
+    this.#tellChanges(changes);
+  }
+
+  /** A thousand hosts at the start are one piece of news for each verb. */
+  #tellChanges(changes: readonly Change[]): void {
+    const { kind, log } = this.#deps;
+    if (changes.length <= MOST_LINES) {
+      for (const change of changes) log.info({ kind, ...change }, 'changed');
+      return;
+    }
+    for (const verb of new Set(changes.map((change) => change.verb))) {
+      const same = changes.filter((change) => change.verb === verb);
+      const keys = same.slice(0, MOST_LINES).map(({ key }) => key);
+      log.info({ kind, verb, count: same.length, keys }, 'changed');
     }
   }
 

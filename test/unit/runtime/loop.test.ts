@@ -437,3 +437,14 @@ test('as long as nothing may be taken away, what is missing is made and the rest
     },
   );
 });
+
+test('many changes of one round are told by their number and the first of them', async () => {
+  await looping(
+    async ({ said }) => {
+      assert.deepEqual(said, ['changed sysctl create']);
+    },
+    (world) => {
+      world.desired = Array.from({ length: 11 }, (_, index) => ({ ...A, key: `sysctl:a${index}` }) as const);
+    },
+  );
+});
