@@ -21,6 +21,7 @@ type Wish = Pick<Action, 'verb' | 'after'>;
  * - Doing something else to the object is no repetition: what is wanted may change as often as it likes.
  */
 export class Contests {
+  /** The one that was repaired last comes last. */
   readonly #repairs = new Map<ResourceKey, Repairs>();
 
   /** To be called for each action that was done. True when the object has just become contested. */
@@ -29,6 +30,8 @@ export class Contests {
     const known = this.#repairs.get(key);
     const at = known !== undefined && equalJson(known.wish, wish) ? recent(known.at, nowMs) : [];
     at.push(nowMs);
+    this.#repairs.delete(key);
+    this.#forgetOlder(nowMs);
     this.#repairs.set(key, { wish, at });
     return at.length === MOST_REPAIRS;
   }
@@ -38,6 +41,14 @@ export class Contests {
     const at = recent(this.#repairs.get(key)?.at ?? [], nowMs);
     const [oldest] = at;
     return oldest === undefined || at.length < MOST_REPAIRS ? undefined : oldest + REPAIR_WINDOW_MS;
+  }
+
+  /** What was not repaired within the window counts as little as what never was. */
+  #forgetOlder(nowMs: number): void {
+    for (const [key, { at }] of this.#repairs) {
+      if (recent(at, nowMs).length > 0) return;
+      this.#repairs.delete(key);
+    }
   }
 
   /** Whoever asks for it by hand has ended the fight, or wants to see. */

@@ -52,3 +52,13 @@ test('it is forgotten when somebody asks for another try', () => {
   contests.forget();
   assert.equal(contests.heldUntil(CREATE.key, 5_000), undefined);
 });
+
+test('what is repaired for the first time makes no other fight forgotten', () => {
+  const contests = new Contests();
+  repaired(contests);
+  for (let other = 0; other < 20; other++)
+    contests.done({ ...CREATE, key: `route:5.0.${other}.0/24` }, 5_000 + other);
+  assert.equal(contests.heldUntil(CREATE.key, 6_000), REPAIR_WINDOW_MS);
+  contests.done({ ...CREATE, key: 'route:6.0.0.0/8' }, 2 * REPAIR_WINDOW_MS);
+  assert.equal(contests.done(CREATE, 2 * REPAIR_WINDOW_MS), false);
+});
