@@ -8,6 +8,7 @@
  * - One change at a time. A device that need not change stays open; one that cannot be replaced stays in use,
  *   unless it is itself in the way of the new one.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device, Handle, Report, SocketHandle, TunHandle } from '../dataplane/control.js';
 import { Counters, countersMemory } from '../dataplane/counters.js';
@@ -222,6 +223,7 @@ class WorkerDataPlane implements DataPlane {
     }
     const messages = refuseIpv6(() => this.#rows.messages(change));
     this.#filter.change(change);
+    setMaxListeners(0, signal); // One for each message.
     // All are on their way before the first is awaited: the book already counts with every one of them.
     await Promise.all(messages.map((message) => this.#send(worker, message, signal)));
   }
