@@ -112,9 +112,9 @@ export class CommandWorld {
           return { ...host.session(config), close: () => log.push('close') };
         },
         requirePrivileges: () => this.requirePrivileges(),
-        lock: (instance) => {
+        lock: ({ instance }) => {
           this.beforeLock();
-          log.push(`lock ${instance}`);
+          log.push(`lock ${instance.name}`);
           return { release: () => log.push('release') };
         },
         forget: async () => {},
