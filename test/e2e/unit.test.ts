@@ -126,7 +126,11 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
       const { code, stderr } = await machine.run(['flannelette', 'destroy', '-f', CONFIG_PATH]);
       assert.equal(code, 75, stderr);
       assert.match(stderr, new RegExp(`process ${pid} holds it`));
-      const locks = await machine.output(['sh', '-c', 'stat --format "%U %a" /run/flannelette/flannel0.*.lock']);
+      const locks = await machine.output([
+        'sh',
+        '-c',
+        'stat --format "%U %a" /run/flannelette/flannel0.*.lock',
+      ]);
       assert.equal(locks, 'flannelette 600\n');
     });
 
