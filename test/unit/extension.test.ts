@@ -45,8 +45,8 @@ test('commands run in flannel’s order, with its variables and its input, and o
   await apply(on);
   assert.deepEqual(on.commands.log, [
     'overlay key "\\n"',
-    'SUBNET=4.0.32.0/24 PUBLIC_IP=10.8.65.53 overlay add "XyZ=\\n"',
     'NETWORK=4.0.0.0/16 SUBNET=4.0.100.0/24 PUBLIC_IP=10.8.65.66 overlay up 4.0.100.0/24 4.0.0.0/16 $HOME "\\n"',
+    'SUBNET=4.0.32.0/24 PUBLIC_IP=10.8.65.53 overlay add "XyZ=\\n"',
   ]);
   assert.match((await stored(on, OWN)) ?? '', /"BackendType":"extension","BackendData":"AbC="/);
   await apply(on);
@@ -71,13 +71,21 @@ test('a host that is gone is removed, one that changed is added anew, and destro
 });
 
 test('a command that fails says what it printed, keeps the others from nothing, and is run again', async () => {
-  const on = await host();
-  on.commands.failing = 'overlay up';
-  assert.match(await apply(on, 2), /Cannot run "overlay up .*": exit code 1: it broke/);
-  assert.ok(on.commands.log.some((line) => line.includes('overlay add')));
+  const on = await host(CONFIG.replace('[overlay, add]', 'overlay add $SUBNET'));
+  await on.store.put('subnets/4.0.48.0-24', '{"PublicIP":"10.8.65.54","BackendType":"extension"}', '0');
+  on.commands.failing = 'overlay add 4.0.32.0/24';
+  assert.match(await apply(on, 2), /Cannot run "overlay add .*": exit code 1: it broke/);
+  assert.ok(on.commands.log.some((line) => line.includes('overlay add 4.0.48.0/24')));
   on.commands.failing = undefined;
   await apply(on);
-  assert.match(on.commands.log.at(-1) ?? '', /overlay up/);
+  assert.match(on.commands.log.at(-1) ?? '', /overlay add 4.0.32.0/);
+});
+
+test('no other host is added before this one has started', async () => {
+  const on = await host();
+  on.commands.failing = 'overlay up';
+  await apply(on, 2);
+  assert.ok(!on.commands.log.some((line) => line.includes('overlay add')));
 });
 
 test('before the first command nothing is leased', async () => {
@@ -94,5 +102,5 @@ test('a text is a shell’s where the operator says so', async () => {
   );
   const on = await host(byShell);
   await apply(on);
-  assert.match(on.commands.log.at(-1) ?? '', /\/bin\/sh -c echo \$SUBNET \| overlay up/);
+  assert.match(on.commands.log.join('\n'), /\/bin\/sh -c echo \$SUBNET \| overlay up/);
 });

@@ -168,8 +168,13 @@ export function ofPeers<Out>(
 export interface PeerList {
   readonly name: string;
   readonly family: Family;
-  /** `published` is what stands in the leases of the backend's hosts, empty for udp and alloc. */
-  readonly backend: { readonly type: string; readonly published: string };
+  readonly backend: {
+    readonly type: string;
+    /** What stands in the leases of the backend's hosts, empty for udp and alloc. */
+    readonly published: string;
+    /** Whose field of the lease holds the data of both families. Default: each has its own. */
+    readonly dataOf?: Family;
+  };
   readonly context: unknown;
 }
 
@@ -193,7 +198,7 @@ export function ignoredPeers(
 function familyPeer(
   { subnets, attributes }: Lease,
   family: Family,
-  { type, published }: PeerList['backend'],
+  { type, published, dataOf = family }: PeerList['backend'],
 ): FamilyPeer | IgnoredLease {
   const [subnet, publicIp] = [subnets[family], attributes.publicIps[family]];
   if (attributes.backendType !== published) {
@@ -205,7 +210,7 @@ function familyPeer(
   }
   if (subnet === undefined || publicIp === undefined)
     return { subnet, reason: `no ${FAMILY_NAMES[family]} part` };
-  const data = family === 'ipv4' ? attributes.backendData : attributes.backendV6Data;
+  const data = dataOf === 'ipv4' ? attributes.backendData : attributes.backendV6Data;
   return { subnet, publicIp, ...(data !== undefined && { data }) };
 }
 

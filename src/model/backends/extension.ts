@@ -20,7 +20,8 @@ import {
 import type { Command, Options, ValuesOf } from './options.js';
 
 const TYPE = 'extension';
-const STARTED = 'pre-startup';
+const PRE_STARTUP = 'pre-startup';
+const POST_STARTUP = 'post-startup';
 
 function command(json: string, about: string) {
   return { kind: 'command', json, about, example: '[/usr/local/sbin/overlay, up]' } as const;
@@ -33,7 +34,7 @@ const OPTIONS = {
   ),
   postStartupCommand: command(
     'PostStartupCommand',
-    'Run once this host has its subnet, with NETWORK, SUBNET, IPV6SUBNET, PUBLIC_IP and PUBLIC_IPV6.',
+    'Run once this host has its subnet and before any subnetAddCommand, with NETWORK, SUBNET, IPV6SUBNET, PUBLIC_IP and PUBLIC_IPV6.',
   ),
   subnetAddCommand: command(
     'SubnetAddCommand',
@@ -79,18 +80,18 @@ function plan(input: Input): BackendPlan {
   const [post, shutdown] = [options.postStartupCommand, options.shutdownCommand].map((text) =>
     lineOf(text, ownVariables(parts), ''),
   );
-  const started = desired(STARTED, pre, undefined, []);
+  const started = desired(PRE_STARTUP, pre, undefined, []);
   const isRun = pre !== undefined;
   const data = isRun ? (host.startupOutput ?? input.ownLease?.attributes.backendData) : undefined;
   const peers = parts.map(({ family }) => peersOf(input, family));
   return {
     mtu: mtu === 'auto' ? host.external.mtu : mtu,
     lease: { backendType: TYPE, ...(data !== undefined && data !== '' && { backendData: data }) },
-    ...(isRun && { leaseRequires: [commandKey(STARTED)] }),
+    ...(isRun && { leaseRequires: [commandKey(PRE_STARTUP)] }),
     objects: {
       command: [
         ...started,
-        ...desired('post-startup', post, shutdown, requires),
+        ...desired(POST_STARTUP, post, shutdown, requires),
         ...peers.flatMap(({ objects }) => objects),
       ],
     },
@@ -101,9 +102,13 @@ function plan(input: Input): BackendPlan {
 }
 
 function peersOf(input: Input, family: Family) {
-  const { options, requires } = input;
+  const { options } = input;
+  // flannel tells of no other host before its own start is done: what carries the packets may be made there.
+  const requires =
+    options.postStartupCommand === undefined ? input.requires : [...input.requires, commandKey(POST_STARTUP)];
   const lineOf = lineMaker(input);
-  const backend = { type: TYPE, published: TYPE };
+  // flannel's extension has one text for both families.
+  const backend = { type: TYPE, published: TYPE, dataOf: 'ipv4' } as const;
   const list = (name: string) => ({ name, family, backend, context: { options, requires } });
   const { subnetAddCommand, subnetRemoveCommand } = options;
   return {

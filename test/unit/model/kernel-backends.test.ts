@@ -1,4 +1,4 @@
-/** vxlan and host-gw beyond what the golden plans show. */
+/** vxlan, host-gw and extension beyond what the golden plans show. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
@@ -167,4 +167,32 @@ test('host-gw refuses a public address that is not the interface’s, and names 
     },
     { subnet: '4.0.33.0/24', reason: 'backend vxlan, ours is host-gw' },
   ]);
+});
+
+test('what an extension publishes reaches the others’ commands in both families', () => {
+  const backend = {
+    type: 'extension',
+    subnetAddCommand: ['overlay', 'add'],
+    shell: false,
+    timeoutSeconds: 10,
+  };
+  const { attributes, ...rest } = lease('10.8.65.53', '4.0.32.0/24', 'extension', 'XyZ=');
+  const peer: Lease = {
+    ...rest,
+    subnets: { ...rest.subnets, ipv6: parsePrefix('fd00:1:0:8::/64') },
+    attributes: { ...attributes, publicIps: { ...attributes.publicIps, ipv6: parseAddress('2001:db8::53') } },
+  };
+  const { objects } = backendPlan({
+    ...INPUT,
+    network: { ipv4: IPV4, ipv6: IPV6, backend },
+    subnets: { ...INPUT.subnets, ipv6: parsePrefix('fd00:1:0:7::/64') },
+    leases: [peer],
+  });
+  assert.deepEqual(
+    objects.command?.map(({ key, state }) => [key, state.run?.input]),
+    [
+      ['command:4.0.32.0/24', 'XyZ=\n'],
+      ['command:fd00:1:0:8::/64', 'XyZ=\n'],
+    ],
+  );
 });
