@@ -30,6 +30,10 @@ export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
       if (isYoung) await dataPlane.resume(config, signal);
       else log.warn({}, 'forwarding not resumed: the store has not confirmed it for a day');
     },
+    async requirePrivileges({ instance }) {
+      const { requirePrivilegesHere } = await import('./compose-privileges.js');
+      await requirePrivilegesHere(instance.name, signal);
+    },
     async end() {
       try {
         await dataPlane.shutDown(NEVER);

@@ -3,6 +3,7 @@ import { reconcilersOf } from './assembly.js';
 import { socketPath } from './cli/config-argument.js';
 import type { HostAccess, Session } from './cli/session.js';
 import { instanceLock } from './compose-forwarding.js';
+import { requirePrivilegesHere } from './compose-privileges.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { Store } from './ports.js';
@@ -34,7 +35,6 @@ import { httpListener } from './sys/http-listener.js';
 import { jsonLog, silentLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
 import { createNotifier } from './sys/notify.js';
-import { requirePrivileges } from './sys/privileges.js';
 import { lastingAbort, onHangUp, packageVersion, processEnvironment, processId } from './sys/process.js';
 import { createStaticStore } from './sys/static-store.js';
 import { kernelSysctls } from './sys/sysctls.js';
@@ -49,7 +49,7 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
   return {
     routes: () => new KernelNetlink().routes({ table: MAIN_TABLE }),
     openSession,
-    requirePrivileges: ({ instance }) => requirePrivileges(new HostFirewall(), instance.name, signal),
+    requirePrivileges: ({ instance }) => requirePrivilegesHere(instance.name, signal),
     lock: ({ instance }) => instanceLock(instance, jsonLog()),
     async forget(config) {
       await systemFiles.remove(recordPath(config));

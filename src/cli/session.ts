@@ -45,6 +45,8 @@ export interface EarlyForwarding {
   readonly dataPlane: RememberedDataPlane;
   /** Takes the instance for this process and goes on with what the last one forwarded. Rejects with CommandError naming another process that holds it. */
   begin(config: Config): Promise<void>;
+  /** As HostAccess has it. */
+  requirePrivileges(config: Config): Promise<void>;
   /** Stops the loop and gives the instance back. */
   end(): Promise<void>;
 }

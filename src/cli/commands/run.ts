@@ -3,14 +3,17 @@ import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
 
-/** Forwarding comes first: what it needs is loaded first, and it goes on before the rest is even loaded. */
+/**
+ * Forwarding comes first: what it needs is loaded first, and it goes on before the rest is even loaded. That is loaded
+ * while the programs run that tell what this process may do.
+ */
 export async function run(context: CommandContext, path: string): Promise<ExitCode> {
   const forwarding = await context.forwarding();
   try {
     const config = await configArgument(context, path);
     await forwarding.begin(config);
-    const host = await context.host();
-    await host.requirePrivileges(config);
+    const mayRun = forwarding.requirePrivileges(config);
+    const [host] = await Promise.all([context.host(), mayRun]);
     await host.runDaemon(path, config, forwarding.dataPlane);
     return EXIT.done;
   } finally {

@@ -62,6 +62,7 @@ export class CommandWorld {
     let isHeld = false;
     return {
       dataPlane: new RememberedDataPlane(new FakeDataPlane(host.kernel), host.files, SILENCE),
+      requirePrivileges: () => this.requirePrivileges(),
       begin: async ({ instance }) => {
         this.beforeLock();
         isHeld = true;
