@@ -13,7 +13,12 @@ export function repositoryRoot(): string {
   return directory;
 }
 
-/** The command line of the program as compiled beside the running test. */
+/** The command line of the program as compiled beside the running test, with the option that bin/flannelette has. */
 export function flannelette(...args: readonly string[]): readonly string[] {
-  return [process.execPath, fileURLToPath(new URL('../../src/main.js', import.meta.url)), ...args];
+  return [
+    process.execPath,
+    '--max-semi-space-size=2',
+    fileURLToPath(new URL('../../src/main.js', import.meta.url)),
+    ...args,
+  ];
 }
