@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Command, runProgram } from '../../../src/sys/run-program.js';
 import { eventually } from '../../lab/eventually.js';
@@ -54,6 +57,27 @@ describe('runProgram', () => {
       code: 'ETIMEDOUT',
       message: 'Cannot wait for "sh": not done after 50 ms',
     });
+  });
+
+  it('does not wait for what a program leaves in the background', async () => {
+    const output = await runProgram(shell('echo up; sleep 60 & echo $!'), signal);
+    const [up, pid] = output.stdout.split('\n');
+    assert.equal(up, 'up');
+    process.kill(Number(pid), 'SIGKILL'); // Throws unless it runs still.
+  });
+
+  it('kills what the program has started too', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'run-program-'));
+    try {
+      const script = `sleep 60 & echo $! > ${directory}/pid; wait`;
+      await assert.rejects(runProgram(shell(script, { deadlineMs: 500 }), signal), { code: 'ETIMEDOUT' });
+      const pid = (await readFile(`${directory}/pid`, 'utf8')).trim();
+      const state = async () =>
+        (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone')).split(' ')[2];
+      await eventually('it has ended', 5000, async () => assert.ok([undefined, 'Z'].includes(await state())));
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('kills the program on abort, and rejects with the reason', async () => {
