@@ -222,7 +222,7 @@ export type NetlinkRequest =
       readonly alias?: string;
       readonly mac?: string;
     }
-  /** Down, with the MTU that the underlay leaves. EEXIST when a link of that name, or of that VNI and port, is there. */
+  /** Down, with the MTU that the underlay leaves, and with checksum offload. EEXIST when a link of that name, or of that VNI and port, is there. */
   | { readonly op: 'add-vxlan'; readonly name: string; readonly vxlan: VxlanState }
   | { readonly op: 'delete-link'; readonly name: string }
   | {
@@ -271,6 +271,8 @@ export interface Netlink {
    * an earlier one of `requests` makes it: names are looked up first.
    */
   request(requests: readonly NetlinkRequest[]): Promise<readonly (SystemError | undefined)[]>;
+  /** Rejects with SystemError, for example ENODEV. */
+  setTxChecksumOffload(link: string, on: boolean): Promise<void>;
   /** Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. */
   watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void;
 }

@@ -45,7 +45,7 @@ export interface LinkState {
   readonly vxlan?: VxlanState;
 }
 
-/** A VXLAN device. All but its MAC is fixed when it is made. */
+/** A VXLAN device. All but its MAC and its offload is fixed when it is made. */
 export interface VxlanState {
   readonly vni: number;
   /** UDP, of both ends. */
@@ -60,6 +60,8 @@ export interface VxlanState {
   readonly gbp: boolean;
   /** Lower case, with colons: `66:6c:0a:08:41:35`. */
   readonly mac: string;
+  /** Whether checksums are left to the hardware (ethtool's tx-checksumming). Not wanted either way when absent. */
+  readonly txChecksumOffload?: boolean;
 }
 
 export interface AddressState {

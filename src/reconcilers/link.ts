@@ -10,6 +10,8 @@ import { isLeftByFlannel } from './marked-devices.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
+type Offload = Pick<VxlanState, 'txChecksumOffload'>;
+
 const kind: Kind<LinkState> = {
   differences(want, have) {
     const differences: string[] = [];
@@ -52,6 +54,7 @@ export function linkReconciler(
   async function make({ name, multiQueue = false, vxlan, ...rest }: LinkState): Promise<void> {
     if (vxlan === undefined) tuns.create(name, { multiQueue });
     else await request({ op: 'add-vxlan', name, vxlan });
+    await setOffload(name, vxlan, { txChecksumOffload: true });
     // The alias last: a device that carries it is complete, one without it was left half-made (see `isUnfinished`).
     await request({ op: 'set-link', name, mtu: rest.mtu });
     await request({ op: 'set-link', name, alias: rest.alias });
@@ -68,7 +71,17 @@ export function linkReconciler(
     }
     const { name, mtu, up, vxlan } = after;
     const mac = vxlan !== undefined && vxlan.mac !== before.vxlan?.mac ? { mac: vxlan.mac } : {};
+    await setOffload(name, vxlan, before.vxlan);
     await request({ op: 'set-link', name, mtu, up, alias: after.alias, ...mac });
+  }
+
+  async function setOffload(
+    name: string,
+    want: Offload | undefined,
+    have: Offload | undefined,
+  ): Promise<void> {
+    const on = want?.txChecksumOffload;
+    if (on !== undefined && on !== have?.txChecksumOffload) await netlink.setTxChecksumOffload(name, on);
   }
 
   async function remove(name: string): Promise<void> {
@@ -107,9 +120,12 @@ function isUnfinished({ alias, up, carrier, tun, vxlan }: NetlinkLink, isHeldByU
 function mustBeRemade(want: LinkState, have: LinkState): boolean {
   if (want.kind !== have.kind) return true;
   if (want.multiQueue !== undefined && want.multiQueue !== have.multiQueue) return true;
-  const { mac: _, ...fixed } = want.vxlan ?? {};
-  const { mac: __, ...fixedNow } = have.vxlan ?? {};
-  return want.vxlan !== undefined && !equalJson(fixed, fixedNow);
+  return want.vxlan !== undefined && !equalJson(fixedPart(want.vxlan), fixedPart(have.vxlan));
+}
+
+function fixedPart(vxlan: VxlanState | undefined): object {
+  const { mac: _, txChecksumOffload: __, ...fixed } = vxlan ?? {};
+  return fixed;
 }
 
 function vxlanDifferences(want: VxlanState, have: VxlanState): readonly string[] {
@@ -123,6 +139,9 @@ function vxlanDifferences(want: VxlanState, have: VxlanState): readonly string[]
     ...compare('learning', onOff(want.learning), onOff(have.learning)),
     ...compare('gbp', onOff(want.gbp), onOff(have.gbp)),
     ...compare('mac', want.mac, have.mac),
+    ...(want.txChecksumOffload === undefined
+      ? []
+      : compare('checksum offload', onOff(want.txChecksumOffload), onOff(have.txChecksumOffload))),
   ];
 }
 

@@ -159,6 +159,23 @@ export function setSocketProgram(fd: number, option: number, program: Uint8Array
   );
 }
 
+const SIOCETHTOOL = 0x8946;
+// struct ifreq with ifr_data, on 64-bit; the kernel copies all of it.
+const dataRequest = koffi.struct({
+  name: koffi.array('uint8_t', 16),
+  data: 'uint32_t *',
+  padding: koffi.array('uint8_t', 16),
+});
+const ethtoolIoctl = libc.func('ioctl', 'int', ['int', 'unsigned long', koffi.pointer(dataRequest)]);
+
+/** linux/ethtool.h: `command` begins with its number, and takes the answer. Throws SystemError. */
+export function ethtool(fd: number, device: string, command: Uint32Array, action: string): void {
+  const name = new Uint8Array(16); // IFNAMSIZ
+  new TextEncoder().encodeInto(device, name.subarray(0, 15));
+  const request = { name, data: command, padding: new Uint8Array(16) };
+  checked(ethtoolIoctl(fd, SIOCETHTOOL, request), action);
+}
+
 /** Fills `value` and returns how many bytes the kernel wrote. */
 export function socketOption(fd: number, level: number, option: number, value: Uint8Array): number {
   const valueBytes = [value.length];

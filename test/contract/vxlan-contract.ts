@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { parseAddress } from '../../src/model/address.js';
 import type { VxlanState } from '../../src/model/objects.js';
-import type { NetlinkRequest } from '../../src/ports.js';
+import type { NetlinkRequest, SystemError } from '../../src/ports.js';
 import { worldLines } from '../fakes/world-lines.js';
 import { codes, given, givenHost, type KernelWorld, type WithKernel, worldTest } from './kernel-world.js';
 
@@ -15,6 +15,7 @@ const VXLAN: VxlanState = {
   learning: false,
   gbp: false,
   mac: '66:6c:0a:08:40:0b',
+  txChecksumOffload: true,
 };
 const MAC = '66:6c:0a:08:40:0c';
 const PEER = parseAddress('10.1.41.0');
@@ -73,6 +74,21 @@ export function vxlanContract(implementation: string, withKernel: WithKernel): v
       const device = (await world.netlink.links()).find(({ name }) => name === DEVICE);
       assert.deepEqual([device?.up, device?.vxlan?.mac], [true, '66:6c:00:00:00:01']);
       assert.deepEqual(await entries(world), [`fdb ${MAC} dst 10.8.64.12 dev flannel.1 permanent`]);
+    });
+
+    test('make their checksums themselves when told to, and tell so', async (world) => {
+      await givenHost(world);
+      await given(world, add(DEVICE, VXLAN));
+      const offload = async () =>
+        (await world.netlink.links()).find(({ name }) => name === DEVICE)?.vxlan?.txChecksumOffload;
+      await world.netlink.setTxChecksumOffload(DEVICE, false);
+      assert.equal(await offload(), false);
+      await world.netlink.setTxChecksumOffload(DEVICE, true);
+      assert.equal(await offload(), true);
+      await assert.rejects(
+        world.netlink.setTxChecksumOffload('none0', false),
+        (error: SystemError) => error.code === 'ENODEV',
+      );
     });
 
     test('go with the device below them', async (world) => {

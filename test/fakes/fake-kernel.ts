@@ -75,6 +75,11 @@ export class FakeKernel {
         }),
       );
     },
+    setTxChecksumOffload: async (link, on) => {
+      const operation = `turn checksum offload of ${link} ${on ? 'on' : 'off'}`;
+      const error = this.#attempt(operation, () => this.#stack.setTxChecksumOffload(link, on));
+      if (error !== undefined) throw error;
+    },
     watch: (groups, wake, signal) => {
       if (signal.aborted) return;
       const watcher = { groups, wake };

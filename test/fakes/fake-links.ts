@@ -73,7 +73,15 @@ export class FakeLinks {
     if (this.#links.has(name)) throw new Refusal('EEXIST', 'File exists');
     if (isTaken) throw new Refusal('EEXIST', 'A VXLAN device with the specified VNI already exists');
     const mtu = below === undefined ? 1500 : below.mtu - vxlanHeaderBytes(local);
-    this.add({ name, kind: 'vxlan', mtu, up: false, carrier: true, loopback: false, vxlan });
+    this.add({
+      name,
+      kind: 'vxlan',
+      mtu,
+      up: false,
+      carrier: true,
+      loopback: false,
+      vxlan: { ...vxlan, txChecksumOffload: true },
+    });
   }
 
   /** Takes the addresses and a veth's other end along; returns the names of the links that are gone. */
@@ -113,6 +121,12 @@ export class FakeLinks {
     this.#links.set(name, after);
     this.#spreadCarrier(after);
     return after;
+  }
+
+  setTxChecksumOffload(name: string, on: boolean): void {
+    const link = this.get(name);
+    // Of the fake's devices VXLAN's alone tell theirs.
+    if (link.vxlan) this.#links.set(name, { ...link, vxlan: { ...link.vxlan, txChecksumOffload: on } });
   }
 
   setCarrier(name: string, carrier: boolean): void {

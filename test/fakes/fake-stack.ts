@@ -23,6 +23,11 @@ export class FakeStack {
     this.#notify = notify;
   }
 
+  setTxChecksumOffload(name: string, on: boolean): void {
+    this.links.setTxChecksumOffload(name, on);
+    this.#notify('link');
+  }
+
   carryOut(request: NetlinkRequest): void {
     switch (request.op) {
       case 'set-link':

@@ -57,7 +57,8 @@ function linkLine({ name, kind, mtu, up, carrier, alias, tun, vxlan }: NetlinkLi
   ].join(' ');
 }
 
-function vxlanWords({ vni, port, local, underlay, learning, gbp, mac }: VxlanState): readonly string[] {
+function vxlanWords(vxlan: VxlanState): readonly string[] {
+  const { vni, port, local, underlay, learning, gbp, mac, txChecksumOffload } = vxlan;
   return [
     `id ${vni} dstport ${port}`,
     ...(local === undefined ? [] : [`local ${local}`]),
@@ -65,6 +66,7 @@ function vxlanWords({ vni, port, local, underlay, learning, gbp, mac }: VxlanSta
     ...(learning ? ['learning'] : []),
     ...(gbp ? ['gbp'] : []),
     `mac ${mac}`,
+    ...(txChecksumOffload === false ? ['tx-checksum off'] : []),
   ];
 }
 

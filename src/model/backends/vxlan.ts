@@ -82,6 +82,15 @@ const OPTIONS = {
     default: false,
     about: 'Whether hosts on one link send to each other unwrapped, as host-gw does.',
   },
+  txChecksumOffload: {
+    kind: 'choice',
+    json: 'TxChecksumOffload',
+    of: ['auto', 'on', 'off'],
+    example: 'off',
+    default: 'auto',
+    about:
+      'Whether the hardware may make the checksums of what is wrapped. off is for drivers that make wrong ones, where pings pass and TCP hangs; auto leaves the device as it is.',
+  },
 } as const satisfies Options;
 
 type Input = BackendInput<ValuesOf<typeof OPTIONS>>;
@@ -143,6 +152,9 @@ function familyPlan(input: Input, part: FamilyPart) {
             learning: options.learning,
             gbp: options.gbp,
             mac,
+            ...(options.txChecksumOffload !== 'auto' && {
+              txChecksumOffload: options.txChecksumOffload === 'on',
+            }),
           },
         },
         requires,

@@ -1,5 +1,6 @@
 /** The Netlink port over a NETLINK_ROUTE socket: names for numbers, errors in words. */
 import { type Address, type Family, familyOf } from '../../model/address.js';
+import type { VxlanState } from '../../model/objects.js';
 import {
   type Netlink,
   type NetlinkAddress,
@@ -15,6 +16,7 @@ import {
 import { errnoName, systemError } from '../libc.js';
 import { type Numbered, parseAddress, parseLink, parseRoute, type ToldLink } from './answers.js';
 import { type Message, NetlinkChannel, type Refusal } from './channel.js';
+import { setTxChecksumOffload, txChecksumOffload } from './checksum-offload.js';
 import { describeRequest } from './describe-request.js';
 import { watchEvents } from './event-watch.js';
 import { fdbOf, neighboursOf, parseFdbEntry, parseNeighbour } from './neighbour-messages.js';
@@ -130,6 +132,10 @@ export class KernelNetlink implements Netlink {
     }
   }
 
+  async setTxChecksumOffload(link: string, on: boolean): Promise<void> {
+    setTxChecksumOffload(this.#socket.fd, link, on);
+  }
+
   watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void {
     watchEvents(groups, wake, signal);
   }
@@ -143,8 +149,15 @@ export class KernelNetlink implements Netlink {
     const told = this.#toldLinks();
     const nameOf = (index: number) => told.find((link) => link.index === index)?.name;
     return told.map(({ vxlan, ...link }) =>
-      vxlan === undefined ? link : { ...link, vxlan: vxlanState(vxlan.data, vxlan.mac, nameOf) },
+      vxlan === undefined
+        ? link
+        : { ...link, vxlan: this.#withOffload(link.name, vxlanState(vxlan.data, vxlan.mac, nameOf)) },
     );
+  }
+
+  #withOffload(device: string, state: VxlanState): VxlanState {
+    const isOn = txChecksumOffload(this.#socket.fd, device);
+    return isOn === undefined ? state : { ...state, txChecksumOffload: isOn };
   }
 
   #toldLinks(): readonly ToldLink[] {

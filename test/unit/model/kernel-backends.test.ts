@@ -10,7 +10,15 @@ import type { JsonValue, Lease } from '../../../src/model/lease.js';
 
 type Input = Parameters<typeof backendPlan>[0];
 
-const VXLAN = { type: 'vxlan', vni: 1, port: 8472, gbp: false, learning: false, directRouting: false };
+const VXLAN = {
+  type: 'vxlan',
+  vni: 1,
+  port: 8472,
+  gbp: false,
+  learning: false,
+  directRouting: false,
+  txChecksumOffload: 'auto',
+};
 const IPV4 = {
   cidr: parsePrefix('4.0.0.0/16'),
   subnetLength: 24,

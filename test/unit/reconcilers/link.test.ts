@@ -59,6 +59,26 @@ describe('link reconciler', () => {
     assert.deepEqual(await oneRound(reconciler, wanting()), NOTHING_TO_DO);
   });
 
+  it('turns checksum offload of a VXLAN device off and on without making it anew', async () => {
+    const [kernel, reconciler] = hostWith();
+    const vxlan = { vni: 1, port: 8472, learning: false, gbp: false, mac: '66:6c:0a:08:41:42' };
+    const want = (offload: object) =>
+      wanting({ kind: 'vxlan', mtu: 1450, vxlan: { ...vxlan, ...offload } }).map(
+        ({ key, state: { multiQueue: _, ...state } }) => ({ key, state }),
+      );
+    await oneRound(reconciler, want({ txChecksumOffload: false }));
+    assert.match(lines(kernel).join(), / tx-checksum off /);
+    // Left out, it is nobody's business: an operator may have turned it off by hand.
+    assert.deepEqual(await oneRound(reconciler, want({})), NOTHING_TO_DO);
+    kernel.log.length = 0;
+    assert.deepEqual((await oneRound(reconciler, want({ txChecksumOffload: true }))).plan, [
+      'update link:flannel0: checksum offload off, want on',
+    ]);
+    assert.deepEqual(kernel.log[0], 'turn checksum offload of flannel0 on');
+    assert.ok(!kernel.log.some((line) => line.startsWith('delete link')));
+    assert.deepEqual(await oneRound(reconciler, want({ txChecksumOffload: true })), NOTHING_TO_DO);
+  });
+
   for (const { name, break: breakIt, reason } of [
     {
       name: 'another MTU',
