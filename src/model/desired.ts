@@ -132,6 +132,7 @@ export function desiredState(
   try {
     backend = backendPlan({
       network,
+      isDeclared: config.network.declared !== undefined,
       subnets,
       leases: withHeld(
         memory.others.listOf(store.leases, publicIps, (lease) =>

@@ -101,6 +101,7 @@ function foreignRoutes(): string {
 }
 
 const INPUT = {
+  isDeclared: true,
   network: {
     ipv4: {
       cidr: parsePrefix('11.0.0.0/8'),

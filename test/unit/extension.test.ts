@@ -104,3 +104,14 @@ test('a text is a shell’s where the operator says so', async () => {
   await apply(on);
   assert.match(on.commands.log.join('\n'), /\/bin\/sh -c echo \$SUBNET \| overlay up/);
 });
+
+test('commands that stand in the store alone are not run: who may write there would run them everywhere', async () => {
+  const on = await host('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n');
+  const backend = { Type: 'extension', PostStartupCommand: 'overlay up' };
+  await on.store.put('config', JSON.stringify({ Network: '4.0.0.0/16', Backend: backend }));
+  assert.match(
+    await apply(on, 2),
+    /^Nothing was changed: Cannot run backend extension with commands out of/m,
+  );
+  assert.deepEqual(on.commands.log, []);
+});

@@ -97,6 +97,8 @@ export interface Backend<O extends Options = Options> {
   readonly type: string;
   /** A network with IPv6 cannot have it. */
   readonly ipv4Only?: true;
+  /** Its options are commands: they are run for a network that this host's own file declares, and for no other. */
+  readonly runsCommands?: true;
   readonly options: O;
   /** Throws BackendError when this host or network cannot run the backend. */
   plan(input: BackendInput<ValuesOf<O>>): BackendPlan;

@@ -70,7 +70,7 @@ const OPTIONS = {
 type Input = BackendInput<ValuesOf<typeof OPTIONS>>;
 type Variables = Readonly<Record<string, string>>;
 
-export const extension: Backend<typeof OPTIONS> = { type: TYPE, options: OPTIONS, plan };
+export const extension: Backend<typeof OPTIONS> = { type: TYPE, runsCommands: true, options: OPTIONS, plan };
 
 function plan(input: Input): BackendPlan {
   const { options, host, mtu, requires } = input;

@@ -21,13 +21,22 @@ export function carriesIpv6(type: string): boolean {
   return backendNamed(type)?.ipv4Only !== true;
 }
 
+interface PlanInput extends Omit<BackendInput, 'options'> {
+  readonly network: NetworkConfig;
+  /** Whether the file says so, and not the store. */
+  readonly isDeclared: boolean;
+}
+
 /** Throws BackendError when this host or network cannot run the backend. */
-export function backendPlan(
-  input: Omit<BackendInput, 'options'> & { readonly network: NetworkConfig },
-): BackendPlan {
+export function backendPlan({ isDeclared, ...input }: PlanInput): BackendPlan {
   const { type, ...options } = input.network.backend;
   const backend = backendNamed(type);
   if (backend === undefined) throw new BackendError(`Cannot run backend ${type}: it is not known`);
+  if (backend.runsCommands && !isDeclared) {
+    throw new BackendError(
+      `Cannot run backend ${type} with commands out of the store: whoever may write there would run them on this host; declare the network with its backend in the file, if they are to be run`,
+    );
+  }
   if (backend.ipv4Only && input.network.ipv6 !== undefined) {
     throw new BackendError(
       `Cannot run backend ${type}: it carries IPv4 only, and the network has IPv6; change network.backend.type, or take the network's IPv6 part away`,

@@ -18,6 +18,7 @@ const IPV4 = {
 const US = parseAddress('10.8.65.66');
 
 const INPUT: BackendInput = {
+  isDeclared: true,
   network: { ipv4: IPV4, backend: { type: 'udp', port: 8285 } },
   subnets: { ipv4: parsePrefix('4.0.100.0/24') },
   leases: [],

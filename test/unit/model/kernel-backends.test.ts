@@ -34,6 +34,7 @@ const IPV6 = {
 const [US, US6] = [parseAddress('10.8.65.66'), parseAddress('2001:db8::66')];
 
 const INPUT: Input = {
+  isDeclared: true,
   network: { ipv4: IPV4, backend: VXLAN },
   subnets: { ipv4: parsePrefix('4.0.100.0/24') },
   leases: [],
