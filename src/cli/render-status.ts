@@ -59,10 +59,10 @@ function peerLines({ peers }: StatusReport): string[] {
   const rows = peers.map(({ subnet, publicIp, sentPackets, receivedPackets, drops, lastReceivedAt }) => [
     subnet,
     publicIp,
-    String(sentPackets),
-    String(receivedPackets),
-    String(drops),
-    lastReceivedAt ?? 'never',
+    String(sentPackets ?? '-'),
+    String(receivedPackets ?? '-'),
+    String(drops ?? '-'),
+    lastReceivedAt ?? (sentPackets === undefined ? '-' : 'never'),
   ]);
   return table(['PEER', 'AT', 'SENT', 'RECEIVED', 'DROPPED', 'LAST HEARD'], rows);
 }

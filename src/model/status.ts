@@ -102,9 +102,10 @@ export interface NetworkStatus {
 export interface PeerStatus {
   readonly subnet: string;
   readonly publicIp: string;
-  readonly sentPackets: number;
-  readonly receivedPackets: number;
-  readonly drops: number;
+  /** Where the kernel carries the packets, nobody counts those of one peer. */
+  readonly sentPackets?: number;
+  readonly receivedPackets?: number;
+  readonly drops?: number;
   readonly lastReceivedAt?: string;
 }
 

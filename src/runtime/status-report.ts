@@ -1,5 +1,7 @@
 /** Gathers what the daemon knows into the report that `status` shows. */
 import { isDecided } from '../model/desired.js';
+import { isSameHost } from '../model/lease.js';
+import { familiesOf } from '../model/network.js';
 import type { NetworkStatus, PeerStatus, StatusReport } from '../model/status.js';
 import type { DataPlane } from '../ports.js';
 import type { Daemon } from './daemon.js';
@@ -45,7 +47,7 @@ export function statusReport({
       },
     }),
     objects: daemon.loops.objects().map((object) => ({ ...object, since: dateText(object.since) })),
-    peers: peerStatuses(dataPlane),
+    peers: peersOfKernel(inputs, store) ?? peersOfLoop(dataPlane),
     traffic: {
       sentPackets: sent.packets,
       sentBytes: sent.bytes,
@@ -110,7 +112,23 @@ function networkStatus(inputs: Inputs): NetworkStatus | undefined {
   };
 }
 
-function peerStatuses(dataPlane: DataPlane): readonly PeerStatus[] {
+/** The other hosts by their leases, where the kernel carries the packets; undefined where the packet loop does. */
+function peersOfKernel(inputs: Inputs, store: StoreFollower): readonly PeerStatus[] | undefined {
+  const state = inputs.state();
+  if (!isDecided(state) || state.hasPacketLoop) return undefined;
+  const ignored = new Set(state.ignoredLeases.map(({ subnet }) => subnet));
+  return (store.view()?.leases ?? [])
+    .filter(({ attributes }) => !isSameHost(attributes.publicIps, state.publicIps))
+    .flatMap(({ subnets, attributes: { publicIps } }) =>
+      familiesOf(state.network).flatMap((family) => {
+        const [subnet, publicIp] = [subnets[family], publicIps[family]];
+        const isPeer = subnet !== undefined && publicIp !== undefined && !ignored.has(subnet);
+        return isPeer ? [{ subnet, publicIp }] : [];
+      }),
+    );
+}
+
+function peersOfLoop(dataPlane: DataPlane): readonly PeerStatus[] {
   const counters = new Map(dataPlane.counters().peers.map((peer) => [peer.subnet, peer]));
   return dataPlane.peers().map(({ subnet, publicIp }) => {
     const { sentPackets = 0, receivedPackets = 0, drops = 0, lastReceivedAt } = counters.get(subnet) ?? {};

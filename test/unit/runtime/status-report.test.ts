@@ -167,3 +167,20 @@ test('a reservation has no end', async () => {
     prepare: (world) => world.store.put('subnets/4.0.100.0-24', PEER.replace('10.8.65.53', '10.8.65.66')),
   });
 });
+
+test('where the kernel carries the packets the other hosts are shown all the same, but for the ignored', async () => {
+  const text = DAEMON_CONFIG.replace('subnetLength: 24 }', 'subnetLength: 24, backend: { type: host-gw } }');
+  await withDaemon(
+    async (world) => {
+      const lease = (last: number, type: string) =>
+        `{"PublicIP":"10.8.65.${last}","PublicIPv6":null,"BackendType":"${type}"}`;
+      await world.store.put('subnets/4.0.32.0-24', lease(53, 'host-gw'));
+      await world.store.put('subnets/4.0.33.0-24', lease(54, 'vxlan'));
+      await world.clock.advance(1_000);
+      const { peers, notes } = world.status();
+      assert.deepEqual(peers, [{ subnet: '4.0.32.0/24', publicIp: '10.8.65.53' }]);
+      assert.match(notes.join(), /^lease of 4\.0\.33\.0\/24 is ignored: /);
+    },
+    { text },
+  );
+});
