@@ -89,7 +89,9 @@ test('a new backend is one file and one line in the table', async () => {
     const lines = readFileSync(table, 'utf8').replace(/(BACKENDS: readonly Backend\[\] = \[)/, '$1toy, ');
     writeFileSync(table, `import { toy } from './toy.js';\n${lines}`);
 
-    await outputOf([join(root, 'node_modules/.bin/tsc'), '-p', copy, '--outDir', join(copy, 'dist')]);
+    await outputOf([join(root, 'node_modules/.bin/tsc'), '-p', copy, '--outDir', join(copy, 'dist')], {
+      timeoutMs: 60_000,
+    });
     const program = join(copy, 'dist/src/use.js');
     writeFileSync(program, USE);
     assert.deepEqual(JSON.parse(await outputOf([process.execPath, program])), {
