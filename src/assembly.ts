@@ -58,7 +58,9 @@ export function reconcilersOf(
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
     ),
-    command: commandReconciler(commands, files, commandRecordPath(instance), () => inputs.observeHost()),
+    command: commandReconciler(commands, files, clock, commandRecordPath(instance), () =>
+      inputs.observeHost(),
+    ),
     link: linkReconciler(netlink, tuns, alias, scope, (name) => dataPlane?.forwarder()?.tun === name),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),

@@ -2,6 +2,12 @@
 import type { InstanceSection } from './config.js';
 import type { CommandState } from './objects.js';
 
+/** The one purpose whose output is used: it is published with the lease. */
+export const PRE_STARTUP = 'pre-startup';
+
+/** Bytes. Ten thousand hosts take 80 MiB where each publishes the most: its data goes to the command that adds it and to the one that removes it. */
+export const MOST_RECORD_BYTES = 128 * 1024 * 1024;
+
 export function commandRecordPath({ runtimeDirectory, name }: InstanceSection): string {
   return `${runtimeDirectory}/${name}.commands.json`;
 }

@@ -1,6 +1,11 @@
 /** Asks the kernel and the old subnet.env about this host. Which interface is chosen is decided in model/external-interface.ts. */
 import { type Address, contains, FAMILIES, familyOf, lengthOf, tryParseAddress } from '../model/address.js';
-import { commandRecordPath, parseCommandRecord } from '../model/command-record.js';
+import {
+  commandRecordPath,
+  MOST_RECORD_BYTES,
+  PRE_STARTUP,
+  parseCommandRecord,
+} from '../model/command-record.js';
 import type { Config } from '../model/config.js';
 import { parseSubnetEnv } from '../model/env-files.js';
 import { type Candidates, externalInterface } from '../model/external-interface.js';
@@ -32,7 +37,8 @@ export async function hostFacts(
     netlink.addresses(),
     netlink.routes({ table: MAIN_TABLE }),
     files.read(config.files.subnetEnv),
-    files.read(commandRecordPath(config.instance)),
+    // Whoever runs the commands says what is wrong with it; a host without it is known all the same.
+    files.read(commandRecordPath(config.instance), MOST_RECORD_BYTES).catch(() => undefined),
   ]);
   const candidates: Candidates = {
     links,
@@ -44,7 +50,7 @@ export async function hostFacts(
   };
   const { declared } = config.network;
   const external = externalInterface(selector, declared && familiesOf(declared), candidates, inUse);
-  const startupOutput = parseCommandRecord(commands?.content).get('pre-startup')?.output;
+  const startupOutput = parseCommandRecord(commands?.content).get(PRE_STARTUP)?.output;
   return {
     external,
     publicIps: publicIpsOf(config, external),

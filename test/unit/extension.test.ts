@@ -115,3 +115,15 @@ test('commands that stand in the store alone are not run: who may write there wo
   );
   assert.deepEqual(on.commands.log, []);
 });
+
+test('a host that publishes too much is left out', async () => {
+  const on = await host();
+  const BackendData = 'x'.repeat(4_097);
+  await on.store.put(
+    PEER,
+    JSON.stringify({ PublicIP: '10.8.65.53', BackendType: 'extension', BackendData }),
+    '0',
+  );
+  await apply(on);
+  assert.ok(!on.commands.log.some((line) => line.includes('overlay add')));
+});

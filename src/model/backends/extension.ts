@@ -3,6 +3,7 @@
  * it is wanted, it is found in the record of what was run, and deleting it runs the command that undoes it.
  */
 import type { Family } from '../address.js';
+import { PRE_STARTUP } from '../command-record.js';
 import type { Desired } from '../diff.js';
 import { commandKey } from '../keys.js';
 import type { JsonValue } from '../lease.js';
@@ -20,7 +21,6 @@ import {
 import type { Command, Options, ValuesOf } from './options.js';
 
 const TYPE = 'extension';
-const PRE_STARTUP = 'pre-startup';
 const POST_STARTUP = 'post-startup';
 
 function command(json: string, about: string) {
@@ -66,6 +66,9 @@ const OPTIONS = {
     about: 'How long one command may take; then it is killed, and tried again later.',
   },
 } as const satisfies Options;
+
+/** Characters of what another host publishes; more is no key or address of a tunnel, and would fill the record of what was run. */
+const MOST_DATA = 4_096;
 
 type Input = BackendInput<ValuesOf<typeof OPTIONS>>;
 type Variables = Readonly<Record<string, string>>;
@@ -113,6 +116,7 @@ function peersOf(input: Input, family: Family) {
   const { subnetAddCommand, subnetRemoveCommand } = options;
   return {
     objects: ofPeers(input, list('commands'), (peer): Desired<CommandState> | undefined => {
+      if (tooMuch(peer) !== undefined) return undefined;
       const told = [peerVariables(family, peer), dataText(peer.data)] as const;
       const [object] = desired(
         peer.subnet,
@@ -122,8 +126,13 @@ function peersOf(input: Input, family: Family) {
       );
       return object;
     }),
-    ignored: ignoredPeers(input, list('ignored')),
+    ignored: ignoredPeers(input, list('ignored'), tooMuch),
   };
+}
+
+function tooMuch({ data }: FamilyPeer): string | undefined {
+  const { length } = dataText(data);
+  return length > MOST_DATA ? `publishes ${length} characters, at most ${MOST_DATA} are taken` : undefined;
 }
 
 /** Nothing where there is nothing to run. */

@@ -4,7 +4,7 @@ import { readConfig } from '../../../src/config/read-config.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Config } from '../../../src/model/config.js';
 import { isOnLink } from '../../../src/model/host.js';
-import { ObserveError } from '../../../src/ports.js';
+import { ObserveError, SystemError } from '../../../src/ports.js';
 import { hostFacts } from '../../../src/runtime/host-facts.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
@@ -146,4 +146,15 @@ test('what the external interface reaches without a gateway is told, with what l
   ] as const) {
     assert.equal(isOnLink(found, parseAddress(address)), want, address);
   }
+});
+
+test('a record of commands that cannot be read keeps the host from nothing', async () => {
+  const files = new FakeFiles();
+  const read = files.read.bind(files);
+  files.read = async (path, mostBytes) => {
+    if (path.endsWith('.commands.json')) throw new SystemError(`Cannot read ${path}: EFBIG`, 'EFBIG');
+    return read(path, mostBytes);
+  };
+  const { external, startupOutput } = await facts({ files });
+  assert.deepEqual([external.name, startupOutput], ['eth0', undefined]);
 });
