@@ -8,6 +8,7 @@ import type { Desired } from '../diff.js';
 import { isOnLink } from '../host.js';
 import { addressKey, fdbKey, linkKey, neighbourKey, routeKey, sysctlKey } from '../keys.js';
 import type { Lease } from '../lease.js';
+import { byAge } from '../lease-overlaps.js';
 import { linkAlias } from '../mark.js';
 import type { FdbState, NeighbourState, RouteState } from '../objects.js';
 import type { ResourceKey } from '../plan.js';
@@ -125,7 +126,7 @@ function familyPlan(input: Input, part: FamilyPart) {
   const largest = (options.mtu ?? host.external.mtu) - ENCAPSULATION_BYTES[family];
   const mtu = input.mtu === 'auto' ? largest : input.mtu;
   // The other hosts have written down what the lease says: kept, they need not change anything.
-  const mac = ownMac(ownLease, family) ?? vtepMac(publicIp);
+  const mac = publishedMac(ownLease, family) ?? vtepMac(publicIp);
   const link = linkKey(device);
   // The lease too: a device that is there from before must not be given a subnet that is not ours.
   const onLink = [link, ...requires];
@@ -263,23 +264,24 @@ function macMisfit(
     : `its VtepMAC ${mac} is that of ${holder} too`;
 }
 
-/** Of the MACs that several hosts publish, who is taken for its holder: the first in the order of the leases. */
+/** Of the MACs that several hosts publish, who is taken for its holder: the oldest lease, as every host sees it. */
 function holdersOfMacs({ leases }: Input, family: Family): Readonly<Record<string, Prefix>> {
-  const first = new Map<string, Prefix>();
+  const holders = new Map<string, { readonly lease: Lease; readonly subnet: Prefix }>();
   const contested: Record<string, Prefix> = {};
-  for (const { subnets, attributes } of leases) {
-    const subnet = subnets[family];
-    const mac = macIn(family === 'ipv4' ? attributes.backendData : attributes.backendV6Data);
-    if (subnet === undefined || mac === undefined || attributes.backendType !== TYPE) continue;
-    const holder = first.get(mac);
-    if (holder === undefined) first.set(mac, subnet);
-    else contested[mac] = holder;
+  for (const lease of leases) {
+    const subnet = lease.subnets[family];
+    const mac = publishedMac(lease, family);
+    if (subnet === undefined || mac === undefined) continue;
+    const other = holders.get(mac);
+    const holder = other === undefined || byAge(lease, other.lease) < 0 ? { lease, subnet } : other;
+    holders.set(mac, holder);
+    if (other !== undefined) contested[mac] = holder.subnet;
   }
   return contested;
 }
 
-/** The MAC that this host has published before, in a lease of this backend. */
-function ownMac(lease: Lease | undefined, family: Family): string | undefined {
+/** The MAC that a host has in a lease of this backend. */
+function publishedMac(lease: Lease | undefined, family: Family): string | undefined {
   if (lease?.attributes.backendType !== TYPE) return undefined;
   return macIn(family === 'ipv4' ? lease.attributes.backendData : lease.attributes.backendV6Data);
 }

@@ -145,6 +145,32 @@ test('with direct routing a host on the link is sent to unwrapped, and one behin
   assert.deepEqual(entrances, ['flannel.1', 'eth0']);
 });
 
+test('a MAC of several hosts is that of the oldest, in whichever order the leases come', () => {
+  const mac = { VtepMAC: '6e:00:00:00:00:01' };
+  const young: Lease = { ...lease('192.0.2.8', '4.0.32.0/24', 'vxlan', mac), createRevision: 9n };
+  const old: Lease = { ...lease('192.0.2.9', '4.0.33.0/24', 'vxlan', mac), createRevision: 3n };
+  const other: Lease = { ...lease('192.0.2.7', '4.0.34.0/24', 'vxlan', mac), createRevision: 5n };
+  const reason = 'its VtepMAC 6e:00:00:00:00:01 is that of 4.0.33.0/24 too';
+  for (const leases of [
+    [young, old, other],
+    [old, young, other],
+    [other, young, old],
+  ]) {
+    const { objects, ignored } = backendPlan({ ...INPUT, leases });
+    assert.deepEqual(
+      objects.fdb?.map(({ state }) => state.destination),
+      ['192.0.2.9'],
+    );
+    assert.deepEqual(
+      new Map(ignored.map(({ subnet, reason: why }) => [subnet, why])),
+      new Map([
+        ['4.0.32.0/24', reason],
+        ['4.0.34.0/24', reason],
+      ]),
+    );
+  }
+});
+
 test('behind a NAT the tunnel leaves by the interface’s own address', () => {
   const host = { ...INPUT.host, publicIps: { ipv4: parseAddress('203.0.113.9') } };
   const { vxlan } = backendPlan({ ...INPUT, host }).objects.link?.[0]?.state ?? {};
