@@ -273,8 +273,16 @@ export interface Netlink {
   request(requests: readonly NetlinkRequest[]): Promise<readonly (SystemError | undefined)[]>;
   /** Rejects with SystemError, for example ENODEV. */
   setTxChecksumOffload(link: string, on: boolean): Promise<void>;
-  /** Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. */
-  watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void;
+  /**
+   * Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. Where `devices` is given,
+   * `neighbour` is silent about all other devices.
+   */
+  watch(
+    groups: readonly NetlinkGroup[],
+    wake: () => void,
+    signal: AbortSignal,
+    devices?: () => readonly string[],
+  ): void;
 }
 
 export interface Tuns {

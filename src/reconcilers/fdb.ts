@@ -44,6 +44,6 @@ export function fdbReconciler(netlink: Netlink, alias: string, scope: () => Scop
         }),
         isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ENOENT' || code === 'ENODEV'),
       }),
-    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal),
+    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal, () => scope().devices),
   };
 }

@@ -49,6 +49,6 @@ export function neighbourReconciler(
         isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ENOENT' || code === 'ENODEV'),
       }),
     // A device that goes down or away takes its entries along without a word about them.
-    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal),
+    watch: (wake, signal) => netlink.watch(['neighbour', 'link'], wake, signal, () => scope().devices),
   };
 }

@@ -15,12 +15,12 @@ import {
   worldTest,
 } from './kernel-world.js';
 
-const NEIGHBOUR: NetlinkRequest = {
+const NEIGHBOUR = {
   op: 'replace-neighbour',
   link: 'u0',
   address: parseAddress('10.8.64.12'),
   mac: '66:6c:0a:08:40:0c',
-};
+} as const satisfies NetlinkRequest;
 
 export function kernelEventContract(implementation: string, withKernel: WithKernel): void {
   const test = worldTest(withKernel);
@@ -64,6 +64,27 @@ export function kernelEventContract(implementation: string, withKernel: WithKern
         await given(world, { op: 'delete-link', name: 'flannel0' });
         await eventually('a wake by the link', WAKE_MS, () => assert.ok(woken.includes('link')));
         assert.ok(!woken.includes('route'), woken.join());
+      } finally {
+        end.abort();
+      }
+    });
+
+    test('of neighbours wake on those of the devices that are asked for', async (world) => {
+      await givenHost(world);
+      const end = new AbortController();
+      try {
+        const woken: string[] = [];
+        let devices = ['flannel0'];
+        const watch = (who: string, on?: () => readonly string[]) =>
+          world.netlink.watch(['neighbour'], () => woken.push(who), end.signal, on);
+        watch('some', () => devices);
+        watch('all');
+        await given(world, NEIGHBOUR);
+        await eventually('a wake of all', WAKE_MS, () => assert.ok(woken.includes('all')));
+        assert.ok(!woken.includes('some'), woken.join());
+        devices = ['u0'];
+        await given(world, { ...NEIGHBOUR, mac: '66:6c:0a:08:40:0d' });
+        await eventually('a wake of some', WAKE_MS, () => assert.ok(woken.includes('some')));
       } finally {
         end.abort();
       }

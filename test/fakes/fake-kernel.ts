@@ -36,9 +36,14 @@ export class FakeKernel {
 
   /** Index of a TUN → how many hold it. */
   readonly #holders = new Map<number, number>();
-  readonly #watchers = new Set<{ readonly groups: readonly NetlinkGroup[]; readonly wake: () => void }>();
-  readonly #stack = new FakeStack((group) => {
+  readonly #watchers = new Set<{
+    readonly groups: readonly NetlinkGroup[];
+    readonly wake: () => void;
+    readonly devices?: (() => readonly string[]) | undefined;
+  }>();
+  readonly #stack = new FakeStack((group, neighbourOn) => {
     for (const watcher of this.#watchers) {
+      if (neighbourOn !== undefined && watcher.devices?.().includes(neighbourOn) === false) continue;
       // Never from within the request that caused it: the real events come over a socket.
       if (watcher.groups.includes(group)) queueMicrotask(() => this.#watchers.has(watcher) && watcher.wake());
     }
@@ -80,9 +85,9 @@ export class FakeKernel {
       const error = this.#attempt(operation, () => this.#stack.setTxChecksumOffload(link, on));
       if (error !== undefined) throw error;
     },
-    watch: (groups, wake, signal) => {
+    watch: (groups, wake, signal, devices) => {
       if (signal.aborted) return;
-      const watcher = { groups, wake };
+      const watcher = { groups, wake, devices };
       this.#watchers.add(watcher);
       signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
     },

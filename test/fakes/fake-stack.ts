@@ -16,10 +16,10 @@ export class FakeStack {
   readonly sysctls = new FakeSysctls();
   readonly fib = new FakeFib(this.links);
   readonly neighbours = new FakeNeighbours(this.links);
-  readonly #notify: (group: NetlinkGroup) => void;
+  readonly #notify: (group: NetlinkGroup, neighbourOn?: string) => void;
 
-  /** `notify` is told of each event that the kernel would send. */
-  constructor(notify: (group: NetlinkGroup) => void) {
+  /** `notify` is told of each event that the kernel would send, and of a neighbour's on which device. */
+  constructor(notify: (group: NetlinkGroup, neighbourOn?: string) => void) {
     this.#notify = notify;
   }
 
@@ -55,12 +55,12 @@ export class FakeStack {
       case 'replace-neighbour':
       case 'delete-neighbour':
         this.neighbours.changeNeighbour(request);
-        this.#notify('neighbour');
+        this.#notify('neighbour', request.link);
         break;
       case 'replace-fdb':
       case 'delete-fdb':
         this.neighbours.changeFdb(request);
-        this.#notify('neighbour');
+        this.#notify('neighbour', request.link);
         break;
       default:
         request satisfies never;
@@ -92,7 +92,7 @@ export class FakeStack {
     if (!after.up && before.up) this.#wentDown(after);
     // With another MAC, what was known of the neighbours is worth nothing to the kernel (neigh_changeaddr).
     if (after.vxlan?.mac !== before.vxlan?.mac && this.neighbours.dropNeighbours(after.name))
-      this.#notify('neighbour');
+      this.#notify('neighbour', after.name);
   }
 
   #wentUp(link: FakeLink): void {
@@ -112,7 +112,7 @@ export class FakeStack {
         link === name && (familyOf(destination) === 'ipv6' || scope !== 'host'),
     );
     if (this.links.dropIpv6Addresses(name)) this.#notify('ipv6-address');
-    if (this.neighbours.dropNeighbours(name)) this.#notify('neighbour');
+    if (this.neighbours.dropNeighbours(name)) this.#notify('neighbour', name);
   }
 
   #deleteLink(name: string): void {

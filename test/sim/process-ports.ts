@@ -89,8 +89,8 @@ export class Process implements Owner {
   /** No wake reaches a dead process; one that is stopped hears of them when it goes on. */
   #watch(watch: (...given: unknown[]) => unknown) {
     return (...given: unknown[]) => {
-      const until = given.pop() as AbortSignal;
-      const wake = given.pop() as () => void;
+      const at = given.findIndex((argument) => argument instanceof AbortSignal);
+      const [wake, until] = given.slice(at - 1) as [() => void, AbortSignal];
       const over = new AbortController();
       until.addEventListener('abort', () => over.abort(), { once: true });
       this.#death.signal.addEventListener('abort', () => over.abort(), { once: true });
@@ -99,7 +99,7 @@ export class Process implements Owner {
         if (this.isStopped) this.#time.after(0, wake, this);
         else wake();
       };
-      return watch(...given, hear, over.signal);
+      return watch(...given.slice(0, at - 1), hear, over.signal, ...given.slice(at + 1));
     };
   }
 }

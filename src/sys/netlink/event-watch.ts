@@ -1,9 +1,10 @@
-/** Wakes on the kernel's events. What they say is thrown away: whoever is woken looks for itself. */
+/** Wakes on the kernel's events. What they say tells at most whom they concern: whoever is woken looks for itself. */
 import { Buffer } from 'node:buffer';
 import koffi from 'koffi';
 import { MulticastGroups } from 'netlink/dist/rt/structs.js';
 import { type NetlinkGroup, SystemError } from '../../ports.js';
 import * as libc from '../libc.js';
+import { type EventFilter, NeighbourEvents } from './neighbour-events.js';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
 
 const GROUPS = {
@@ -18,18 +19,33 @@ const GROUPS = {
   'ipv6-netconf': 25,
 } as const satisfies Record<NetlinkGroup, number>;
 
-/** Wakes on any rtnetlink message of `groups`, until `signal` aborts. */
-export function watchEvents(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void {
+/**
+ * Wakes on the rtnetlink messages of `groups`, until `signal` aborts; of those about neighbours only on the ones about
+ * `devices`, where these are given.
+ */
+export function watchEvents(
+  groups: readonly NetlinkGroup[],
+  wake: () => void,
+  signal: AbortSignal,
+  devices?: () => readonly string[],
+): void {
   const numbers = groups.map((group) => GROUPS[group]);
-  wakeOnMulticast(NETLINK_ROUTE, numbers, wake, signal);
+  if (signal.aborted) return;
+  const neighbours = devices && new NeighbourEvents(devices);
+  signal.addEventListener('abort', () => neighbours?.close(), { once: true });
+  wakeOnMulticast(NETLINK_ROUTE, numbers, wake, signal, neighbours?.concerns);
 }
 
-/** On a socket of its own, since events must not stand between a request and its answer. Ends when `signal` aborts. */
+/**
+ * On a socket of its own, since events must not stand between a request and its answer. Ends when `signal` aborts.
+ * `concerns` tells by the first bytes of an event whether to wake.
+ */
 export function wakeOnMulticast(
   protocol: number,
   groups: readonly number[],
   wake: () => void,
   signal: AbortSignal,
+  concerns: EventFilter = () => true,
 ): void {
   if (signal.aborted) return;
   const socket = new NetlinkSocket(protocol);
@@ -38,11 +54,11 @@ export function wakeOnMulticast(
   const onReadable = (): void => {
     // koffi drops what a callback throws; from a microtask it reaches the process as any other error does.
     try {
-      drain(socket.fd);
+      const isWoken = drain(socket.fd, concerns);
       // An overrun ends libuv's polling with an error (status -9); it goes on once the socket has been read.
       poll.stop();
       poll.start({ readable: true }, onReadable);
-      wake();
+      if (isWoken) wake();
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -60,15 +76,19 @@ export function wakeOnMulticast(
   );
 }
 
-// Only emptied, never read: short datagrams cost less to copy.
+// No more of an event is read than whom it concerns: short datagrams cost less to copy.
 const scratch = Buffer.alloc(64);
 
-function drain(fd: number): void {
+/** Returns whether there was anything that concerns somebody. */
+function drain(fd: number, concerns: EventFilter): boolean {
+  let isWoken = false;
   for (;;) {
     try {
-      if (libc.receive(fd, scratch, 'receive netlink events') === undefined) return;
+      if (libc.receive(fd, scratch, 'receive netlink events') === undefined) return isWoken;
+      if (concerns(scratch)) isWoken = true;
     } catch (error) {
       if (!(error instanceof SystemError && error.code === 'ENOBUFS')) throw error;
+      if (concerns('lost')) isWoken = true;
     }
   }
 }

@@ -136,8 +136,13 @@ export class KernelNetlink implements Netlink {
     setTxChecksumOffload(this.#socket.fd, link, on);
   }
 
-  watch(groups: readonly NetlinkGroup[], wake: () => void, signal: AbortSignal): void {
-    watchEvents(groups, wake, signal);
+  watch(
+    groups: readonly NetlinkGroup[],
+    wake: () => void,
+    signal: AbortSignal,
+    devices?: () => readonly string[],
+  ): void {
+    watchEvents(groups, wake, signal, devices);
   }
 
   /** Ends requests and reads; what `watch` started ends with its own signal. */

@@ -92,6 +92,11 @@ export function linkByName(name: string): Message {
   return linkMessage(MessageType.GETLINK, {}, { ifname: name, ...SKIP_STATISTICS });
 }
 
+/** Asks for one link; ENODEV when there is none of that number. */
+export function linkByNumber(index: number): Message {
+  return linkMessage(MessageType.GETLINK, { index }, SKIP_STATISTICS);
+}
+
 export function allLinks(): Message {
   return linkMessage(MessageType.GETLINK, {}, SKIP_STATISTICS);
 }
