@@ -235,7 +235,10 @@ export type NetlinkRequest =
   | { readonly op: 'add-route' | 'replace-route' | 'delete-route'; readonly route: NetlinkRouteSpec }
   /** Permanent ones; replace: whatever there is for the address. ENOENT when there is nothing to delete. */
   | ({ readonly op: 'replace-neighbour' | 'delete-neighbour' } & NeighbourState)
-  /** Permanent ones; replace: whatever there is for the MAC. ENOENT when there is nothing to delete. */
+  /**
+   * Permanent ones; replace: whatever there is for the MAC. ENOENT when there is nothing to delete; one with another
+   * destination or other overrides stays without an error.
+   */
   | ({ readonly op: 'replace-fdb' | 'delete-fdb' } & FdbState);
 
 /**

@@ -102,6 +102,17 @@ export interface FdbState {
   readonly link: string;
   readonly mac: string;
   readonly destination: Address;
+  /** Absent on every wanted one: then all is as the device says. */
+  readonly overrides?: FdbOverrides;
+}
+
+/** What a forwarding entry has of its own; the kernel tells of it only where it differs from the device's. */
+export interface FdbOverrides {
+  /** UDP. */
+  readonly port?: number;
+  readonly vni?: number;
+  /** Number of the link that the outer packets leave by. */
+  readonly via?: number;
 }
 
 export interface SysctlState {

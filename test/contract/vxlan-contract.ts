@@ -19,6 +19,7 @@ const VXLAN: VxlanState = {
 };
 const MAC = '66:6c:0a:08:40:0c';
 const PEER = parseAddress('10.1.41.0');
+const HOST = parseAddress('10.8.64.12');
 const DEVICE = 'flannel.1';
 
 export function vxlanContract(implementation: string, withKernel: WithKernel): void {
@@ -127,6 +128,22 @@ export function vxlanContract(implementation: string, withKernel: WithKernel): v
       assert.deepEqual(await entries(world), [`fdb ${other} dst 10.8.64.13 dev flannel.1 permanent`]);
     });
 
+    test('may name a port, a VNI and a way of their own, and are themselves with those alone', async (world) => {
+      await givenVxlan(world);
+      const way = { op: 'replace-fdb', link: DEVICE, mac: MAC, destination: HOST } as const;
+      const overrides = { port: 9_999, vni: 7, via: 1 };
+      await given(world, { ...way, overrides });
+      const [odd] = await world.netlink.fdb(DEVICE);
+      assert.deepEqual(odd?.overrides, overrides);
+      const rest = { link: DEVICE, mac: MAC, destination: HOST };
+      assert.deepEqual(await codes(world, { op: 'delete-fdb', ...rest }), ['done']);
+      assert.deepEqual(await world.netlink.fdb(DEVICE), [odd]);
+      await given(world, { ...way, overrides: { port: 4_789 } }, way);
+      assert.deepEqual(await world.netlink.fdb(DEVICE), [{ ...rest, permanent: true }]);
+      await given(world, { ...way, overrides }, { op: 'delete-fdb', ...rest, overrides });
+      assert.deepEqual(await world.netlink.fdb(DEVICE), []);
+    });
+
     test('are refused where they do not fit', async (world) => {
       await givenVxlan(world);
       const answers = await codes(
@@ -161,7 +178,7 @@ async function givenVxlan(world: KernelWorld): Promise<void> {
     world,
     { op: 'set-link', name: DEVICE, up: true },
     { op: 'replace-neighbour', link: DEVICE, address: PEER, mac: MAC },
-    { op: 'replace-fdb', link: DEVICE, mac: MAC, destination: parseAddress('10.8.64.12') },
+    { op: 'replace-fdb', link: DEVICE, mac: MAC, destination: HOST },
   );
 }
 

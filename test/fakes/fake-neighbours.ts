@@ -1,4 +1,5 @@
 /** Neighbours and forwarding entries as Linux keeps them: what they are told apart by, and what is refused. */
+import { isDeepStrictEqual } from 'node:util';
 import { familyOf } from '../../src/model/address.js';
 import type { NetlinkFdbEntry, NetlinkNeighbour, NetlinkRequest } from '../../src/ports.js';
 import { Refusal } from './fake-fib.js';
@@ -42,7 +43,8 @@ export class FakeNeighbours {
       const there = this.#fdb.find(ofMac);
       if (there === undefined) throw new Refusal('ENOENT', 'No such file or directory');
       // Linux deletes nothing then, and says that it did.
-      if (there.destination !== entry.destination) return;
+      const isThis = there.destination === entry.destination;
+      if (!isThis || !isDeepStrictEqual(there.overrides, entry.overrides)) return;
     } else if (familyOf(entry.destination) !== (vxlan.local === undefined ? 'ipv4' : familyOf(vxlan.local))) {
       throw new Refusal('EAFNOSUPPORT', 'Address family not supported by protocol');
     }

@@ -40,8 +40,9 @@ function neighbourLine({ address, mac, link, permanent }: NetlinkNeighbour): str
   return `neighbour ${address} lladdr ${mac} dev ${link}${permanent ? ' permanent' : ''}`;
 }
 
-function fdbLine({ mac, destination, link, permanent }: NetlinkFdbEntry): string {
-  return `fdb ${mac} dst ${destination} dev ${link}${permanent ? ' permanent' : ''}`;
+function fdbLine({ mac, destination, link, overrides = {}, permanent }: NetlinkFdbEntry): string {
+  const odd = Object.entries(overrides).map(([name, value]) => ` ${name} ${value}`);
+  return `fdb ${mac} dst ${destination}${odd.join('')} dev ${link}${permanent ? ' permanent' : ''}`;
 }
 
 function linkLine({ name, kind, mtu, up, carrier, alias, tun, vxlan }: NetlinkLink): string {

@@ -129,7 +129,15 @@ function neighbourOf(words: string[]): KernelThing {
 function fdbOf(words: string[]): KernelThing {
   const mac = words.shift() ?? '';
   const [destination = '', link = ''] = [valueAfter(words, 'dst'), valueAfter(words, 'dev')];
-  return { what: 'fdb', mac, destination: parseAddress(destination), link };
+  const [port, vni] = [valueAfter(words, 'port'), valueAfter(words, 'vni')];
+  const overrides = { ...(port && { port: Number(port) }), ...(vni && { vni: Number(vni) }) };
+  return {
+    what: 'fdb',
+    mac,
+    destination: parseAddress(destination),
+    link,
+    ...((port || vni) && { overrides }),
+  };
 }
 
 function addressOf(words: string[]): KernelThing {
