@@ -4,7 +4,7 @@ import { neighbourKey, settledKey } from '../model/keys.js';
 import type { NeighbourState } from '../model/objects.js';
 import type { Netlink } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
-import { markedDevices } from './marked-devices.js';
+import { markedDevices, writtenOn } from './marked-devices.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
@@ -14,7 +14,10 @@ const kind: Kind<NeighbourState> = {
   deletesAfter: [settledKey('route')],
 };
 
-/** Ours are all permanent ones on the devices that carry `alias`. What the kernel has learned by itself is no object of anybody's. */
+/**
+ * Ours are all permanent ones on the devices that carry `alias`, and some on flannel's (see `writtenOn`). What the kernel
+ * has learned by itself is no object of anybody's.
+ */
 export function neighbourReconciler(
   netlink: Netlink,
   alias: string,
@@ -22,21 +25,11 @@ export function neighbourReconciler(
 ): Reconciler<NeighbourState> {
   return {
     name: 'neighbour',
-    async observe(_desired, _signal, remade) {
-      const { present, marked, left } = await markedDevices(netlink, scope(), alias, remade);
-      const lists = await Promise.all(present.map((link) => netlink.neighbours(link)));
-      return lists.flat().flatMap(({ permanent, ...state }) =>
-        permanent
-          ? [
-              {
-                key: neighbourKey(state.link, state.address),
-                state,
-                ours: marked.has(state.link),
-                left: left.has(state.link),
-              },
-            ]
-          : [],
-      );
+    async observe(desired, _signal, remade) {
+      const devices = await markedDevices(netlink, scope(), alias, remade);
+      const lists = await Promise.all(devices.present.map((link) => netlink.neighbours(link)));
+      const entries = lists.flat().map(({ permanent, ...state }) => ({ permanent, state }));
+      return writtenOn(devices, desired, entries, ({ link, address }) => neighbourKey(link, address));
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>
