@@ -65,7 +65,14 @@ const SCENES: readonly Scene[] = [
         'a forwarding entry names another host',
         ({ mac }) => `bridge fdb replace ${mac} dev flannel.1 dst 10.8.65.99`,
       ],
-      ['a forwarding entry too many', () => 'bridge fdb add 02:00:00:00:00:01 dev flannel.1 dst 10.8.65.99'],
+      [
+        'a forwarding entry names another port',
+        ({ mac, address }) => `bridge fdb replace ${mac} dev flannel.1 dst ${address} port 9999`,
+      ],
+      [
+        'a forwarding entry too many, with a port of its own',
+        () => 'bridge fdb add 02:00:00:00:00:01 dev flannel.1 dst 10.8.65.99 port 9999',
+      ],
       ['the address is deleted', () => 'ip -4 address flush dev flannel.1'],
       ['the MTU is changed', () => 'ip link set flannel.1 mtu 1400'],
       ['the MAC is changed', () => 'ip link set flannel.1 address 02:00:00:00:00:02'],
