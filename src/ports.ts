@@ -278,7 +278,7 @@ export interface Netlink {
   setTxChecksumOffload(link: string, on: boolean): Promise<void>;
   /**
    * Wakes on any message of the groups, also after an overrun (ENOBUFS), until `signal` aborts. Where `devices` is given,
-   * `neighbour` is silent about all other devices.
+   * `neighbour` is silent about all other devices; with `link` among the groups, names are those of the time.
    */
   watch(
     groups: readonly NetlinkGroup[],
