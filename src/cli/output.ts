@@ -1,14 +1,15 @@
 /** Results in the format that was asked for. */
 import { dump } from 'js-yaml';
+import { printableLines } from '../model/printable.js';
 
 export const FORMATS = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** `text` is asked only for the table. */
+/** `text` is asked only for the table; what others have written in it cannot steer the terminal. */
 export function formatted(format: Format, document: object, text: () => string): string {
   switch (format) {
     case 'table':
-      return text();
+      return printableLines(text());
     case 'json':
       return `${JSON.stringify(document, null, 2)}\n`;
     case 'yaml':

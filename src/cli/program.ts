@@ -1,5 +1,6 @@
 /** The command line: verbs and options, and what an error becomes. */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { printableLines } from '../model/printable.js';
 import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
 import { commandOutline } from './command-outline.js';
 import { apply } from './commands/apply.js';
@@ -26,7 +27,9 @@ const DEFAULT_FILE = 'flannelette.yaml';
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Never rejects: every error becomes a line on standard error and an exit code. */
-export async function runCommandLine(context: CommandContext, argv: readonly string[]): Promise<ExitCode> {
+export async function runCommandLine(given: CommandContext, argv: readonly string[]): Promise<ExitCode> {
+  // Errors quote servers and commands.
+  const context = { ...given, err: (text: string) => given.err(printableLines(text)) };
   let exitCode: ExitCode = EXIT.done;
   const program = commandLine(context, (code) => {
     exitCode = code;

@@ -43,7 +43,7 @@ function headLines({ instance, ready, reason, pid, config, store, network, lease
 }
 
 function conditionLines({ conditions }: StatusReport): string[] {
-  const rows = conditions.map(({ type, since, message }) => [type, since, message.replaceAll('\n', ' ')]);
+  const rows = conditions.map(({ type, since, message }) => [type, since, message]);
   return table(['CONDITION', 'SINCE', 'DETAIL'], rows);
 }
 

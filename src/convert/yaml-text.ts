@@ -1,5 +1,7 @@
 /** Lines and notes as the text of a file, in the order of the file's own keys. */
+
 import { knownKeys } from '../config/suggestion.js';
+import { printable } from '../model/printable.js';
 import type { Line, Note, Part } from './part.js';
 
 const HEADER = `# flanneld's options as flannelette's file, made by \`flannelette convert\`: behind each line, where it came from.
@@ -59,14 +61,4 @@ function scalarText(text: string): string {
 function quotedText(text: string): string {
   // JSON's escapes are YAML's between double quotes.
   return printable(text) === text ? `'${text.replaceAll("'", "''")}'` : printable(JSON.stringify(text));
-}
-
-/** Whatever does not show, or would end the line, as YAML and JSON escape it: names of files may hold anything. */
-function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
-    character
-      .split('')
-      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
 }

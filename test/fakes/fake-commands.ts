@@ -8,13 +8,15 @@ export class FakeCommands implements Commands {
   readonly outputs = new Map<string, string>();
   /** Words of a command that fails. */
   failing: string | undefined;
+  /** What it prints. */
+  complaint = 'it broke\n';
 
   run: Commands['run'] = async (argv, _deadlineMs, _signal, { env, input } = { env: {}, input: '' }) => {
     const words = argv.join(' ');
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     this.log.push([...variables, words, JSON.stringify(input)].join(' '));
     if (this.failing !== undefined && words.includes(this.failing))
-      return { code: 1, stdout: '', stderr: 'it broke\n' };
+      return { code: 1, stdout: '', stderr: this.complaint };
     return { code: 0, stdout: this.outputs.get(argv.slice(0, 2).join(' ')) ?? '', stderr: '' };
   };
 }

@@ -127,3 +127,10 @@ test('a host that publishes too much is left out', async () => {
   await apply(on);
   assert.ok(!on.commands.log.some((line) => line.includes('overlay add')));
 });
+
+test('what a command prints cannot steer the terminal', async () => {
+  const on = await host();
+  on.commands.failing = 'overlay key';
+  on.commands.complaint = '\u001b[2Jit broke\n';
+  assert.match(await apply(on, 2), /exit code 1: \\u001b\[2Jit broke/);
+});

@@ -7,6 +7,7 @@ import type { JsonValue, Lease, LeaseAttributes, Subnets } from '../lease.js';
 import type { FamilyNetwork, NetworkConfig } from '../network.js';
 import type { DesiredObjects } from '../objects.js';
 import type { ResourceKey } from '../plan.js';
+import { printable } from '../printable.js';
 import type { Options, ValuesOf } from './options.js';
 
 /** `Values` are the network's options of this backend, defaults applied. */
@@ -214,12 +215,4 @@ function familyPeer(
     return { subnet, reason: `no ${FAMILY_NAMES[family]} part` };
   const data = dataOf === 'ipv4' ? attributes.backendData : attributes.backendV6Data;
   return { subnet, publicIp, ...(data !== undefined && { data }) };
-}
-
-/** Anybody may write to the store: no control character of it reaches a terminal. */
-function printable(text: string): string {
-  return text.replace(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { load } from 'js-yaml';
 import { FORMATS, formatted } from '../../../src/cli/output.js';
+import { table } from '../../../src/cli/table.js';
 import { CommandWorld } from './command-world.js';
 
 const DOCUMENT = {
@@ -69,4 +70,13 @@ test('what apply says about the outcome is not mixed into its result', async () 
   assert.equal(outcome, 'converged');
   assert.equal(stderr, `${message}\n`);
   assert.ok(actions.every((action: { outcome: string }) => action.outcome === 'done'));
+});
+
+test('what others have written cannot steer the terminal, nor break a table', () => {
+  const [, , row] = table(['KEY', 'REASON'], [['a', 'it\n broke \u001b[2J\u009b']]);
+  assert.equal(row, 'a    it broke \\u001b[2J\\u009b');
+  assert.equal(
+    formatted('table', DOCUMENT, () => 'one\n\ttwo é\u001b[2J\u202e\n'),
+    'one\n\ttwo é\\u001b[2J\\u202e\n',
+  );
 });
