@@ -15,9 +15,10 @@ import { dockerOptionsFile, subnetEnv } from './env-files.js';
 import type { HostFacts } from './host.js';
 import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
 import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
+import { leaseMisfit } from './lease-misfit.js';
 import { prefixesOf } from './lease-overlaps.js';
 import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
-import { networkDifferences } from './network-rules.js';
+import { effectiveNetwork, isRefusedByStore, networkOfOwnLease } from './network-in-use.js';
 import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlState } from './objects.js';
 import type { ResourceKey } from './plan.js';
 import { conflictText, consentText, holderOf, type Renumbering, renumbering } from './renumbering.js';
@@ -34,6 +35,8 @@ export interface DesiredInput {
   readonly forwards: boolean;
   /** An operator has said yes to another subnet. */
   readonly allowsRenumbering?: boolean;
+  /** The network that this host was last seen to be up in: it goes on in there while the store refuses the file's. */
+  readonly networkInUse?: NetworkConfig | undefined;
 }
 
 /** Everything about this host that follows from the input. */
@@ -65,8 +68,6 @@ export interface Undecided {
   readonly reason: string;
   /** Another subnet is planned, and `host.renumber` does not cover it: an operator is to say yes. */
   readonly needsConsent?: true;
-  /** Meanwhile the lease on the subnet in use is kept alive. */
-  readonly ownLease?: Lease;
   /** Another host holds the subnet that this one has in use; in words. Then nothing may be forwarded into it, whatever else is missing. */
   readonly leaseConflict?: string;
 }
@@ -85,17 +86,24 @@ export function isDecided<T extends { readonly objects: DesiredObjects }>(state:
   return 'objects' in state;
 }
 
+/** This host has its subnet already, as one that is up does. */
+export function hasItsSubnet({ subnetReason }: DesiredState): boolean {
+  return KEPT.has(subnetReason);
+}
+
 /** `memory` is for whoever asks again and again: the result is the same, what did not change is not computed again. */
 export function desiredState(
-  { config, store, host, forwards, allowsRenumbering = false }: DesiredInput,
+  { config, store, host, forwards, allowsRenumbering = false, networkInUse }: DesiredInput,
   memory = new DesiredMemory(),
 ): DesiredState | Undecided {
   if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
-  const network = effectiveNetwork(config, store);
-  if ('waitsFor' in network) return network;
+  const wanted = effectiveNetwork(config, store);
+  if ('missing' in wanted) return { waitsFor: 'network', reason: wanted.missing };
   if (host === undefined) return { waitsFor: 'host', reason: 'the interfaces have not been read yet' };
   if (host instanceof Error) return { waitsFor: 'interface', reason: host.message };
 
+  const isRefused = isRefusedByStore(config, store);
+  const network = isRefused ? (networkInUse ?? networkOfOwnLease(config, store, host) ?? wanted) : wanted;
   const publicIps = publicIpsOf(network, host);
   const planned = ownSubnets(config, network, store, host, publicIps);
   const previousSubnet = host.previousSubnets?.ipv4;
@@ -106,7 +114,7 @@ export function desiredState(
   if ('waitsFor' in planned) return { ...planned, ...conflict };
   const { subnets, reason: subnetReason } = planned;
   const change =
-    isKept || isRefusedByStore(config, store)
+    isKept || isRefused
       ? undefined
       : renumbering({
           network,
@@ -122,7 +130,6 @@ export function desiredState(
       waitsFor: 'renumbering',
       reason: consentText(change),
       needsConsent: true,
-      ...ownLeaseIn(store, publicIps),
       ...conflict,
     };
 
@@ -135,8 +142,8 @@ export function desiredState(
       isDeclared: config.network.declared !== undefined,
       subnets,
       leases: withHeld(
-        memory.others.listOf(store.leases, publicIps, (lease) =>
-          isHeldBy(publicIps, lease) ? undefined : lease,
+        memory.others.listOf(store.leases, { publicIps, network }, (lease) =>
+          isHeldBy(publicIps, lease) || leaseMisfit(lease, network) !== undefined ? undefined : lease,
         ),
         store,
         publicIps,
@@ -233,35 +240,6 @@ const FORWARDING_SYSCTL = {
   ipv4: 'net.ipv4.ip_forward',
   ipv6: 'net.ipv6.conf.all.forwarding',
 } as const satisfies Record<Family, string>;
-
-/** The file's network where it declares one, else the store's. */
-function effectiveNetwork({ network, store: section }: Config, store: StoreView): NetworkConfig | Undecided {
-  if (network.declared !== undefined) return network.declared;
-  if (store.network === undefined) {
-    const what = section.type === 'etcd' ? `${section.prefix}/config` : 'config';
-    return {
-      waitsFor: 'network',
-      reason: `no network is declared: neither in the file nor in the store under ${what}`,
-    };
-  }
-  if ('error' in store.network) {
-    return { waitsFor: 'network', reason: `the network in the store cannot be used: ${store.network.error}` };
-  }
-  return store.network.config;
-}
-
-/** The store has another network than the file, which does not replace it: nothing that needs a lease is done then. */
-function isRefusedByStore(
-  { network: { declared, publish } }: Config,
-  { network: inStore }: StoreView,
-): boolean {
-  return (
-    declared !== undefined &&
-    publish === 'create' &&
-    inStore !== undefined &&
-    ('error' in inStore || networkDifferences(inStore.config, declared).length > 0)
-  );
-}
 
 function ownSubnets(
   { host: section }: Config,

@@ -7,7 +7,7 @@ import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
 import type { PlannedAction } from '../model/objects.js';
-import type { ActionResult } from '../model/plan.js';
+import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { leasesHeldBy } from '../model/store-view.js';
 import {
@@ -63,6 +63,7 @@ export class Daemon {
   readonly #conditions: ConditionLog;
   readonly #attempts = new Set<(attempt: Attempt) => void>();
   readonly #reports = new Set<() => void>();
+  #ownKey: ResourceKey | undefined;
   #isReady = false;
   #configError: string | undefined;
   #configLoadedAt: number;
@@ -237,15 +238,20 @@ export class Daemon {
     };
   }
 
+  /**
+   * The lease that is planned with. Until that is in the store, and while nothing can be planned, the one that was last:
+   * the host goes on with it, so nobody else may have its subnet.
+   */
   #ownLease(): Lease | undefined {
-    const state = this.#deps.inputs.state();
-    if (!isDecided(state)) return state.ownLease;
-    const [own] = state.objects.lease;
-    if (own === undefined) return undefined;
-    const view = this.#deps.store.view();
-    // Also while the store's network has no place for it: this host goes on with it all the same.
-    const leases = view === undefined ? [] : leasesHeldBy(view, state.publicIps);
-    return leases.find(({ subnets }) => leaseKey(subnets) === own.key);
+    const { inputs, store } = this.#deps;
+    const [state, view] = [inputs.state(), store.view()];
+    if (view === undefined || inputs.config.store.type !== 'etcd') return undefined;
+    const leases = leasesHeldBy(view, inputs.publicIps);
+    const lease = (key: ResourceKey | undefined) => leases.find(({ subnets }) => leaseKey(subnets) === key);
+    const planned = isDecided(state) ? lease(state.objects.lease[0]?.key) : undefined;
+    const own = planned ?? lease(this.#ownKey) ?? leases[0];
+    if (own !== undefined) this.#ownKey = leaseKey(own.subnets);
+    return own;
   }
 
   #onReport(): void {

@@ -1,12 +1,18 @@
 /** What the desired state is computed from: the file, the store, the host. Wakes its subscribers when one of them changed. */
 import type { Config } from '../model/config.js';
-import { type DesiredState, desiredState, type Undecided } from '../model/desired.js';
+import {
+  type DesiredState,
+  desiredState,
+  hasItsSubnet,
+  isDecided,
+  type Undecided,
+} from '../model/desired.js';
 import { DesiredMemory } from '../model/desired-memory.js';
 import { equalJson } from '../model/equal-json.js';
 import { InterfaceError } from '../model/external-interface.js';
 import type { HostFacts } from '../model/host.js';
-import { isSameHost } from '../model/lease.js';
-import { familiesOf } from '../model/network.js';
+import { isSameHost, type PublicIps } from '../model/lease.js';
+import { familiesOf, type NetworkConfig } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
 import { Announcement } from './announcement.js';
@@ -44,6 +50,8 @@ export class Inputs {
   #host: HostFacts | Error | undefined;
   /** The last good answer: kept to while it holds. */
   #chosen: HostFacts | undefined;
+  #publicIps: PublicIps = {};
+  #networkInUse: NetworkConfig | undefined;
   #awaySinceMs: number | undefined;
   #failures = 0;
   readonly #memory = new DesiredMemory();
@@ -59,6 +67,11 @@ export class Inputs {
 
   get config(): Config {
     return this.#config;
+  }
+
+  /** Those that this host was known by last, whatever can be said of it now; none before the first look. */
+  get publicIps(): PublicIps {
+    return this.#publicIps;
   }
 
   setConfig(config: Config): void {
@@ -90,8 +103,10 @@ export class Inputs {
     if (last?.config === config && last.host === host && last.view === view && last.allows === allows)
       return last.state;
     const { forwards } = this.#deps;
-    const input = { config, store: view, host, forwards, allowsRenumbering: allows };
+    const networkInUse = this.#networkInUse;
+    const input = { config, store: view, host, forwards, allowsRenumbering: allows, networkInUse };
     const state = desiredState(input, this.#memory);
+    if (isDecided(state) && hasItsSubnet(state)) this.#networkInUse = state.network;
     this.#last = { config, host, view, allows, state };
     return state;
   }
@@ -137,6 +152,7 @@ export class Inputs {
     }
     this.#awaySinceMs = undefined;
     this.#chosen = host;
+    this.#publicIps = host.publicIps;
     return host;
   }
 

@@ -2,14 +2,13 @@
  * What the entries of the store say. One entry that cannot be trusted is set aside with the reason and
  * changes nothing for the others.
  */
-import { contains } from '../model/address.js';
 import { DerivedList } from '../model/derived-list.js';
 import { subnetKey } from '../model/keys.js';
 import type { Lease, Subnets } from '../model/lease.js';
 import { LeaseBook, type ReadEntry } from '../model/lease-book.js';
+import { leaseMisfit } from '../model/lease-misfit.js';
 import { prefixesOf } from '../model/lease-overlaps.js';
 import type { NetworkConfig } from '../model/network.js';
-import { publicIpMisfit } from '../model/public-ip.js';
 import type { QuarantinedLease, StoreEntry, StoreView } from '../model/store-view.js';
 import { TrackedList } from '../model/tracked-list.js';
 import { StoredValueError } from './flannel-json.js';
@@ -32,7 +31,7 @@ export function leaseEntryKey(subnets: Subnets): string {
   return SUBNETS + subnetKey(subnets);
 }
 
-/** `declared` is the network in use where a file declares it; else the store's own. */
+/** `declared` is the file's network, where it declares one: a lease has its place in that or in the store's. */
 export function storeView(entries: Iterable<StoreEntry>, declared?: NetworkConfig): StoreView {
   const edits = [...entries].map((entry) => [entry.key, entry] as const);
   const { holders: _, ...view } = storeReader()(TrackedList.empty<StoreEntry>().edited(edits), declared);
@@ -50,12 +49,13 @@ export function storeReader(): (entries: TrackedList<StoreEntry>, declared?: Net
   return (entries, declared) => {
     const config = entries.get(CONFIG_KEY);
     const network = config && readNetwork(config.value);
-    // Leases are judged by the network in use. A file that declares one goes on with it while the store's is in
-    // conflict: one wrong write there must not cut off every host.
-    const inUse = declared ?? (network && 'config' in network ? network.config : undefined);
+    // While the file's network and the store's are in conflict a host goes on in the one that it is up in: one wrong
+    // write in either place must not cut it off from the others.
+    const inStore = network && 'config' in network ? network.config : undefined;
+    const networks = [declared, inStore].filter((each) => each !== undefined);
     book.turnTo(
-      reading.of(entries, inUse, (entry) =>
-        isLeaseKey(entry.key) ? { key: entry.key, read: readLease(entry, inUse) } : undefined,
+      reading.of(entries, networks, (entry) =>
+        isLeaseKey(entry.key) ? { key: entry.key, read: readLease(entry, networks) } : undefined,
       ),
     );
     const { leases, quarantined, holders } = book;
@@ -80,7 +80,8 @@ function readNetwork(value: string): NonNullable<StoreView['network']> {
   }
 }
 
-function readLease(entry: StoreEntry, network: NetworkConfig | undefined): Lease | QuarantinedLease {
+/** It has to fit one of `networks`; where there are none, nothing is known that it could not fit. */
+function readLease(entry: StoreEntry, networks: readonly NetworkConfig[]): Lease | QuarantinedLease {
   const { key, value, createRevision, modRevision, lease: etcdLease } = entry;
   const named = subnetsOfKey(key.slice(SUBNETS.length));
   if ('error' in named) return { key, reason: named.error, ...(named.subnets && { subnets: named.subnets }) };
@@ -88,28 +89,13 @@ function readLease(entry: StoreEntry, network: NetworkConfig | undefined): Lease
   try {
     const attributes = parseLeaseJson(value);
     const lease: Lease = { subnets, attributes, createRevision, modRevision, etcdLease };
-    const reason = misfit(lease, network);
-    return reason === undefined ? lease : { key, reason, subnets, lease };
+    const misfits = (networks.length === 0 ? [undefined] : networks).map((network) =>
+      leaseMisfit(lease, network),
+    );
+    const [reason] = misfits;
+    return reason === undefined || misfits.includes(undefined) ? lease : { key, reason, subnets, lease };
   } catch (error) {
     if (error instanceof StoredValueError) return { key, reason: error.message, subnets };
     throw error;
   }
-}
-
-/** Undefined when the lease can be a peer in `network`; else why not. */
-function misfit(
-  { subnets, attributes: { publicIps } }: Lease,
-  network: NetworkConfig | undefined,
-): string | undefined {
-  for (const family of ['ipv4', 'ipv6'] as const) {
-    const subnet = subnets[family];
-    if (subnet === undefined) continue;
-    const cidr = network?.[family]?.cidr;
-    if (cidr !== undefined && !contains(cidr, subnet)) return `${subnet} is outside the network ${cidr}`;
-    const publicIp = publicIps[family];
-    if (publicIp === undefined) return `has no public ${family} address`;
-    const reason = publicIpMisfit(publicIp, network);
-    if (reason !== undefined) return `the public address ${publicIp} cannot be used: ${reason}`;
-  }
-  return undefined;
 }

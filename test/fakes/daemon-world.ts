@@ -65,7 +65,11 @@ export class DaemonWorld {
       openMirror: () => {
         const store = new FakeStore();
         this.stores.push(store);
-        return new StoreMirror({ ...common, store: meteredStore(store, this.meters, clock) });
+        return new StoreMirror({
+          ...common,
+          store: meteredStore(store, this.meters, clock),
+          declared: () => this.inputs.config.network.declared,
+        });
       },
       onChange: () => this.inputs.changed(),
       clock,

@@ -12,6 +12,7 @@ import {
 } from '../../../src/model/desired.js';
 import type { HostFacts } from '../../../src/model/host.js';
 import type { Lease } from '../../../src/model/lease.js';
+import type { NetworkConfig } from '../../../src/model/network.js';
 import { KINDS } from '../../../src/model/objects.js';
 import type { StoreView } from '../../../src/model/store-view.js';
 
@@ -372,14 +373,11 @@ for (const [what, text, why] of [
     /^the file pins 4\.0\.7\.0\/24, .* until Docker is restarted\. To have it so: /,
   ],
 ] as const) {
-  test(`${what} waits for a yes, and the lease in use is kept alive meanwhile`, () => {
+  test(`${what} waits for a yes`, () => {
     const input = { config: config(text), store: view([IN_USE]), host: PREVIOUS, forwards: true };
     const waiting = desiredState(input);
     assert.ok(!isDecided(waiting));
-    assert.deepEqual(
-      [waiting.waitsFor, waiting.needsConsent, waiting.ownLease],
-      ['renumbering', true, IN_USE],
-    );
+    assert.deepEqual([waiting.waitsFor, waiting.needsConsent], ['renumbering', true]);
     assert.match(waiting.reason, why);
     // A preview shows it; a yes does it, be it said now or in the file.
     assert.equal(planned({ ...input, forwards: false }), true);
@@ -390,6 +388,64 @@ for (const [what, text, why] of [
     assert.equal(planned({ ...input, config: config(allowing) }), false);
   });
 }
+
+/** The network of a file that says no more than `network`. */
+function networkOf(network: string): NetworkConfig {
+  const { declared } = config(
+    `network: ${network}\nstore: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n`,
+  ).network;
+  assert.ok(declared);
+  return declared;
+}
+
+const ARTICLE_NETWORK = '{ cidr: 4.0.0.0/16, subnetLength: 24, backend: { type: udp, port: 8285 } }';
+const VXLAN = '{ cidr: 4.0.0.0/16, backend: { type: vxlan } }';
+const OWN_VXLAN = {
+  ...OWN,
+  attributes: {
+    ...OWN.attributes,
+    backendType: 'vxlan',
+    backendData: { VNI: 1, VtepMAC: '4a:bf:cc:19:5a:57' },
+  },
+};
+
+for (const [what, own, inFile, inStore, inUse] of [
+  ['the file has another backend', OWN_VXLAN, ARTICLE_NETWORK, VXLAN, VXLAN],
+  [
+    'the file has another VNI',
+    OWN_VXLAN,
+    '{ cidr: 4.0.0.0/16, backend: { type: vxlan, vni: 7 } }',
+    VXLAN,
+    VXLAN,
+  ],
+  [
+    'the file has another port',
+    OWN,
+    '{ cidr: 4.0.0.0/16, backend: { type: udp, port: 99 } }',
+    ARTICLE_NETWORK,
+    ARTICLE_NETWORK,
+  ],
+  ['the file has another place', OWN_VXLAN, '{ cidr: 4.9.0.0/16, backend: { type: vxlan } }', VXLAN, VXLAN],
+  ['the store has another backend', OWN, ARTICLE_NETWORK, VXLAN, ARTICLE_NETWORK],
+  ['the store has another place', OWN, ARTICLE_NETWORK, '{ cidr: 4.9.0.0/16 }', ARTICLE_NETWORK],
+] as const) {
+  test(`a host that is up goes on in its network while ${what}`, () => {
+    const store = view([own, OTHER], { network: { config: networkOf(inStore) } });
+    const file = config(`network: ${inFile}\nstore: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n`);
+    const { network, subnets, objects } = decided({ config: file, store, host: PREVIOUS });
+    assert.deepEqual([network, subnets], [networkOf(inUse), OWN.subnets]);
+    // What is published stays the file's: that is the conflict.
+    assert.deepEqual(objects['network-config'][0]?.state, { config: networkOf(inFile) });
+  });
+}
+
+test('what a lease cannot tell is known by who was up before', () => {
+  const store = view([OWN], {
+    network: { config: networkOf('{ cidr: 4.0.0.0/16, backend: { type: udp, port: 99 } }') },
+  });
+  const networkInUse = networkOf(ARTICLE_NETWORK);
+  assert.deepEqual(decided({ store, networkInUse }).network, networkInUse);
+});
 
 /** Whether the renumbering that is planned needs a yes. */
 function planned(input: Parameters<typeof desiredState>[0]): boolean | undefined {

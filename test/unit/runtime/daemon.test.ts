@@ -102,6 +102,65 @@ test('a lease that is lost is taken again', async () => {
   });
 });
 
+test('the lease is kept alive, and is known to be at risk, while nothing can be planned', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+    await world.clock.advance(15_000);
+    const conditions = () => world.daemon.conditions().map(({ type }) => type);
+    assert.deepEqual(conditions(), ['InterfaceUnusable']);
+    const { keepAlive } = world.store.asked;
+    await world.clock.advance(25 * 3_600_000);
+    assert.equal(world.store.asked.keepAlive, keepAlive + 3);
+    world.store.goDown();
+    await world.clock.advance(21 * 3_600_000);
+    assert.deepEqual(conditions(), ['EtcdUnavailable', 'LeaseAtRisk', 'InterfaceUnusable']);
+  });
+});
+
+const VXLAN_CONFIG = `
+network: { cidr: 4.0.0.0/16, backend: { type: vxlan } }
+store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }
+`;
+
+for (const [what, from, to] of [
+  ['place', '4.0.0.0/16', '4.9.0.0/16'],
+  ['backend', 'type: vxlan', 'type: host-gw'],
+  ['VNI', 'type: vxlan', 'type: vxlan, vni: 7'],
+  ['port', 'type: vxlan', 'type: vxlan, port: 4789'],
+] as const) {
+  test(`a file with another ${what} than the store's cuts no host off`, async () => {
+    await withDaemon(
+      async (world) => {
+        const peer = (last: number) =>
+          `{"PublicIP":"10.8.65.${last}","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"6e:2d:41:00:00:${last}"}}`;
+        await world.store.put('subnets/4.0.32.0-24', peer(53));
+        await world.clock.advance(500);
+        const before = world.kernel.lines();
+        assert.ok(before.some((line) => line.startsWith('route 4.0.32.0/24 via 4.0.32.0 dev flannel.1')));
+
+        world.writeConfig(VXLAN_CONFIG.replace(from, to));
+        await world.clock.advance(60_000);
+        assert.deepEqual(world.kernel.lines(), before);
+        assert.deepEqual(
+          world.daemon.conditions().map(({ type }) => type),
+          ['NetworkConflict'],
+        );
+        // It goes on: who comes is a peer, and its lease lives.
+        await world.store.put('subnets/4.0.33.0-24', peer(54));
+        const { keepAlive } = world.store.asked;
+        await world.clock.advance(9 * 3_600_000);
+        assert.ok(world.kernel.lines().some((line) => line.startsWith('route 4.0.33.0/24 ')));
+        assert.equal(world.store.asked.keepAlive, keepAlive + 1);
+
+        world.writeConfig(VXLAN_CONFIG);
+        await world.clock.advance(1_000);
+        assert.equal(world.daemon.isReady, true);
+      },
+      { text: VXLAN_CONFIG },
+    );
+  });
+}
+
 test('a store that goes away stops nothing', async () => {
   await withDaemon(async (world) => {
     await world.store.put('subnets/4.0.32.0-24', PEER);
