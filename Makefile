@@ -25,7 +25,7 @@ help: ## List the targets
 
 build: dist/.built ## Compile to dist/
 
-check: dist/.built ## Types, lint, import rules, unit and golden tests, a short simulation, some fuzzing: no root, a minute or two
+check: dist/.built ## Types, lint, import rules, unit and golden tests, a short simulation, some fuzzing: no root, under a minute
 	node_modules/.bin/biome check --error-on-warnings
 	files=$$(scripts/list-tests unit golden sim fuzz) && $(run-tests) --test-concurrency=$$(nproc) $$files
 
