@@ -20,7 +20,14 @@ import {
 import { shownCertificate } from './etcd/certificate.js';
 import { CALL_DEADLINE_MS, type ReadSecret } from './etcd/client.js';
 import { Endpoints } from './etcd/endpoints.js';
-import { isDistrust, isEndpointTrouble, isLeaseGone, isRefusal, unavailable } from './etcd/failure.js';
+import {
+  isDistrust,
+  isEndpointTrouble,
+  isLeaseGone,
+  isLoggedOut,
+  isRefusal,
+  unavailable,
+} from './etcd/failure.js';
 import { type StreamEnd, watchOnce } from './etcd/watch.js';
 import { orAborted } from './or-aborted.js';
 
@@ -226,18 +233,25 @@ class EtcdStore implements Store {
     signal: AbortSignal,
     run: (client: Etcd3) => Promise<T>,
   ): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
+    let mayLogIn = true;
+    for (let left = attempts; ; ) {
       signal.throwIfAborted();
       this.#closing.signal.throwIfAborted();
       const endpoint = this.#endpoints.current;
+      const client = this.#endpoints.client();
       try {
-        const result = this.#endpoints.client().then(run);
+        const result = client.then(run);
         return await orAborted(orAborted(result, this.#closing.signal), signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
+        if (mayLogIn && isLoggedOut(error)) {
+          mayLogIn = false;
+          this.#endpoints.logInAnew(client);
+          continue;
+        }
         // Also after a wrong password or certificate: the next client reads the files anew.
         if (!isRefusal(error)) this.#endpoints.failed(endpoint);
-        if (attempt >= attempts || !isEndpointTrouble(error))
+        if (--left === 0 || !isEndpointTrouble(error))
           throw unavailable(action, endpoint, error, await this.#shown(endpoint, error));
       }
     }

@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { StoreEvent } from '../../src/ports.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
+import { CertificateAuthority } from '../lab/certificates.js';
 import { type EtcdServer, withEtcd } from '../lab/etcd.js';
 import { eventually } from '../lab/eventually.js';
+import { outputOf } from '../lab/process.js';
 
 const NEVER = new AbortController().signal;
 const PREFIX = '/coreos.com/network';
 const PUT = { key: 'subnets/10.5.1.0-24', value: '{}', expected: 0n, lease: '0' };
 
-/** etcd with authentication on; `host` may do everything below the prefix and nothing else. */
+/** etcd with authentication on; `host` may do everything below the prefix and nothing else. Over TLS where an authority is given. */
 async function withUsers(
   body: (world: {
     readonly etcd: EtcdServer;
@@ -20,36 +22,44 @@ async function withUsers(
     asRoot(...args: readonly string[]): Promise<string>;
     storeAs(username: string | undefined): ReturnType<typeof createEtcdStore>;
   }) => Promise<void>,
+  authority?: CertificateAuthority,
 ): Promise<void> {
-  await withEtcd(async (etcd) => {
-    await etcd.ctl('user', 'add', 'root:rootpw');
-    await etcd.ctl('user', 'grant-role', 'root', 'root');
-    await etcd.ctl('role', 'add', 'network');
-    await etcd.ctl('role', 'grant-permission', 'network', '--prefix=true', 'readwrite', `${PREFIX}/`);
-    await etcd.ctl('user', 'add', 'host:first');
-    await etcd.ctl('user', 'grant-role', 'host', 'network');
-    await etcd.ctl('auth', 'enable');
-    const directory = await mkdtemp(join(tmpdir(), 'flannelette-login-'));
-    const passwordFile = join(directory, 'password');
-    await writeFile(passwordFile, 'first\n', { mode: 0o600 });
-    try {
-      await body({
-        etcd,
-        passwordFile,
-        asRoot: (...args) => etcd.ctl('--user', 'root:rootpw', ...args),
-        storeAs: (username) =>
-          createEtcdStore({
-            type: 'etcd',
-            endpoints: [etcd.endpoint],
-            prefix: PREFIX,
-            leaseTtlSeconds: 86_400,
-            ...(username !== undefined && { username, passwordFile }),
-          }),
-      });
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
-  });
+  const trust = authority === undefined ? [] : ['--cacert', authority.caFile];
+  const tls = await authority?.sign('etcd', 'IP:127.0.0.1');
+  await withEtcd(
+    async (etcd) => {
+      const ctl = (...args: readonly string[]) => etcd.ctl(...trust, ...args);
+      await ctl('user', 'add', 'root:rootpw');
+      await ctl('user', 'grant-role', 'root', 'root');
+      await ctl('role', 'add', 'network');
+      await ctl('role', 'grant-permission', 'network', '--prefix=true', 'readwrite', `${PREFIX}/`);
+      await ctl('user', 'add', 'host:first');
+      await ctl('user', 'grant-role', 'host', 'network');
+      await ctl('auth', 'enable');
+      const directory = await mkdtemp(join(tmpdir(), 'flannelette-login-'));
+      const passwordFile = join(directory, 'password');
+      await writeFile(passwordFile, 'first\n', { mode: 0o600 });
+      try {
+        await body({
+          etcd,
+          passwordFile,
+          asRoot: (...args) => ctl('--user', 'root:rootpw', ...args),
+          storeAs: (username) =>
+            createEtcdStore({
+              type: 'etcd',
+              endpoints: [etcd.endpoint],
+              prefix: PREFIX,
+              leaseTtlSeconds: 86_400,
+              ...(username !== undefined && { username, passwordFile }),
+              ...(authority && { tls: { caFile: authority.caFile } }),
+            }),
+        });
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+    { ...(tls && { tls }) },
+  );
 }
 
 test('reads, writes, watches and leases as the user in the file', async () => {
@@ -126,6 +136,45 @@ test('a restarted etcd, which forgot its tokens, is logged in to again', async (
     await ended;
     store.close();
   });
+});
+
+test('a write is done all the same when its login has run out meanwhile', async () => {
+  await withUsers(async ({ storeAs, asRoot }) => {
+    const store = storeAs('host');
+    await store.snapshot(NEVER);
+    // As time does, it makes the tokens worthless that were given out until now.
+    await asRoot('role', 'add', 'guest');
+    await asRoot('user', 'grant-role', 'host', 'guest');
+    assert.equal(await store.compareAndPut(PUT, NEVER), true);
+    store.close();
+  });
+});
+
+test('no connection is left of a client that is not used any more', async () => {
+  const authority = await CertificateAuthority.create();
+  try {
+    await withUsers(async ({ etcd, storeAs }) => {
+      const connections = async () => {
+        const sockets = ['ss', '-Htn', 'state', 'established', `( sport = :${etcd.port} )`];
+        return (await outputOf(sockets)).split('\n').length - 1;
+      };
+      // etcd is a client of itself.
+      const before = await connections();
+      const store = storeAs('host');
+      for (let time = 1; time <= 3; time++) {
+        const stop = new AbortController();
+        const ended = store.watch(1n, () => {}, stop.signal);
+        await store.snapshot(NEVER);
+        stop.abort();
+        await ended;
+      }
+      await eventually('calls have one', 5_000, async () => assert.equal(await connections(), before + 1));
+      store.close();
+      await eventually('all are closed', 5_000, async () => assert.equal(await connections(), before));
+    }, authority);
+  } finally {
+    await authority.destroy();
+  }
 });
 
 test('a user without the right to a key is told so, and stays connected', async () => {

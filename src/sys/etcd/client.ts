@@ -6,6 +6,7 @@
 import type { Interceptor } from '@grpc/grpc-js';
 import type { Etcd3, IOptions } from 'etcd3';
 import type { EtcdStoreSection } from '../../model/config.js';
+import { type Credentials, Login } from './login.js';
 
 /** A call that is not a stream; etcd3 itself would wait for ever. */
 export const CALL_DEADLINE_MS = 2_000;
@@ -13,7 +14,7 @@ export const CALL_DEADLINE_MS = 2_000;
 /** Reads a file that may hold a secret: a password, a key. */
 export type ReadSecret = (path: string) => Promise<Buffer>;
 
-/** Rejects when a file cannot be read or is no certificate; the files are read anew for every client. */
+/** Logged in. Rejects also when a file cannot be read or is no certificate; the files are read anew for every client. */
 export async function openClient(
   endpoint: string,
   section: EtcdStoreSection,
@@ -33,14 +34,18 @@ export async function openClient(
       },
     });
   const credentials = endpoint.startsWith('https:') ? await tlsFiles(section, readSecret) : undefined;
-  const auth = await login(section, readSecret);
+  const user = await userOf(section, readSecret);
+  const login = new Login();
+  const asUser = user === undefined ? [] : [login.interceptor(InterceptingCall)];
   const options: IOptions = {
     hosts: [endpoint],
     // Its circuit breaker would keep failing after etcd is back, its retries would repeat writes.
     faultHandling: { host: () => noop, global: noop },
     // A deadline on a stream would end the watch.
     defaultCallOptions: ({ isStream }) =>
-      isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + CALL_DEADLINE_MS },
+      isStream
+        ? { interceptors: [requireLeader, ...asUser] }
+        : { interceptors: asUser, deadline: Date.now() + CALL_DEADLINE_MS },
     grpcOptions: {
       // A peer that fell silent is noticed after 8 s at most. Below 5 s etcd takes the pings for an attack.
       'grpc.keepalive_time_ms': 5_000,
@@ -51,17 +56,31 @@ export async function openClient(
       'grpc.max_receive_message_length': -1,
     },
     ...(credentials && { credentials }),
-    ...(auth && { auth }),
   };
+  const client = clientOf(Etcd3, options);
+  if (user === undefined) return client;
   try {
-    return new Etcd3(options);
+    await login.begin(user, client);
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+function clientOf(Client: typeof Etcd3, options: IOptions): Etcd3 {
+  try {
+    return new Client(options);
   } catch (cause) {
-    if (credentials === undefined) throw cause;
+    if (options.credentials === undefined) throw cause;
     throw new Error(`store.tls: ${(cause as Error).message}`, { cause });
   }
 }
 
-async function login({ username, passwordFile }: EtcdStoreSection, readSecret: ReadSecret) {
+async function userOf(
+  { username, passwordFile }: EtcdStoreSection,
+  readSecret: ReadSecret,
+): Promise<Credentials | undefined> {
   if (username === undefined) return undefined;
   const file = await secretFile('passwordFile', passwordFile, readSecret);
   const text = file?.toString('utf8') ?? '';

@@ -49,6 +49,11 @@ export class Endpoints {
     this.#current = (this.#current + 1) % this.count;
   }
 
+  /** The next call logs in anew, at the same one. Does nothing when `client` is in use no more. */
+  logInAnew(client: Promise<Etcd3>): void {
+    if (client === this.#client) this.#drop();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#drop();

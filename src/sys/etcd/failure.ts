@@ -17,6 +17,15 @@ export function isRefusal(error: unknown): boolean {
   return /permission denied|lease not found|database space exceeded|required revision/.test(details);
 }
 
+/**
+ * Whether etcd knows the token of the call no more: it ran out, or etcd was started anew, or its users have changed.
+ * The call was not done; with a new login it may be repeated, also a write.
+ */
+export function isLoggedOut(error: unknown): boolean {
+  const { details } = grpcStatus(error);
+  return /invalid auth token|revision of auth store is old/.test(details);
+}
+
 export function isLeaseGone(error: unknown): boolean {
   return /requested lease not found/.test(grpcStatus(error).details);
 }
