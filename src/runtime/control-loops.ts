@@ -76,6 +76,8 @@ export class ControlLoops {
   #isUnderWay = false;
   #planned: Planned | Undecided | undefined;
   #couldDelete = false;
+  /** Whether every kind was looked at after a device was last taken away or made anew: what hung on it went with it. */
+  #haveLookedSince: () => boolean = () => true;
   readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
 
   constructor(dependencies: ControlLoopsDependencies) {
@@ -84,7 +86,7 @@ export class ControlLoops {
   }
 
   #add<K extends KindName>(kind: K): void {
-    const { reconcilers, desired, mayDelete, onAction, onHealed, clock, random, log, timings } = this.#deps;
+    const { reconcilers, desired, mayDelete, onHealed, clock, random, log, timings } = this.#deps;
     const reconciler = reconcilers[kind];
     if (reconciler === undefined) return;
     const loop = new Loop<K>({
@@ -94,7 +96,7 @@ export class ControlLoops {
       isPresent: (key) => this.#presence.has(key, kind),
       mayDelete,
       onReport: (report, present) => this.#accept(report, present),
-      onAction,
+      onAction: (action, result) => this.#acted(action, result),
       onHealed: (ms) => onHealed(kind, ms),
       clock,
       random,
@@ -163,14 +165,20 @@ export class ControlLoops {
 
   /** Wakes every loop, contested or not. What comes back tells whether each has ended a round that began after this call. */
   lookAgain(): () => boolean {
-    const begun = [...this.#loops].map(([kind, loop]) => [kind, loop.begun] as const);
+    const haveLooked = this.#roundsFromNow();
     for (const loop of this.#loops.values()) loop.lookAgain();
+    return haveLooked;
+  }
+
+  #roundsFromNow(): () => boolean {
+    const begun = [...this.#loops].map(([kind, loop]) => [kind, loop.begun] as const);
     return () => begun.every(([kind, rounds]) => (this.#reports.get(kind)?.round ?? 0) > rounds);
   }
 
   /** Every kind was looked at, and nothing is left to do. */
   isConverged(): boolean {
-    return [...this.#loops.keys()].every((kind) => this.#reports.get(kind)?.converged === true);
+    const isDone = (kind: KindName) => this.#reports.get(kind)?.converged === true;
+    return this.#haveLookedSince() && [...this.#loops.keys()].every(isDone);
   }
 
   reports(): readonly LoopReport[] {
@@ -194,6 +202,14 @@ export class ControlLoops {
 
   #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {
     return objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 }));
+  }
+
+  #acted(action: PlannedAction, result: ActionResult): void {
+    if (action.kind === 'link' && action.interrupts) {
+      this.#haveLookedSince = this.#roundsFromNow();
+      this.wakeAll();
+    }
+    this.#deps.onAction(action, result);
   }
 
   #accept(report: LoopReport, present: readonly ResourceKey[] | undefined): void {

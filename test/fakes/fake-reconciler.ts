@@ -8,6 +8,8 @@ import type { Reconciler } from '../../src/reconcilers/reconciler.js';
 export class FakeReconciler<State> implements Reconciler<State> {
   readonly name = 'fake';
   mostRetryMs?: number;
+  /** Whether its updates stop the traffic for a moment. */
+  interrupts = false;
   readonly world = new Map<ResourceKey, Observed<State>>();
   /** What was called, in order: `observe`, `create sysctl:a`, `delete sysctl:b`. */
   readonly log: string[] = [];
@@ -26,7 +28,7 @@ export class FakeReconciler<State> implements Reconciler<State> {
 
   diff(desired: readonly Desired<State>[], observed: readonly Observed<State>[]): Plan<State> {
     const differences = (want: State, have: State) => (equalJson(want, have) ? [] : ['not as wanted']);
-    return diff({ differences }, desired, observed);
+    return diff({ differences, interrupts: () => this.interrupts }, desired, observed);
   }
 
   apply(actions: readonly Action<State>[], signal: AbortSignal): Promise<readonly ActionResult[]> {

@@ -122,6 +122,13 @@ const OTHERS: readonly Mutation[] = [
     red: ['unit/reconcilers/carry-out'],
   },
   {
+    file: 'runtime/control-loops',
+    text: 'this.#haveLookedSince() &&',
+    replacement: '',
+    does: 'says that it is ready on what was seen before a device was made anew',
+    red: ['unit/runtime/control-loops'],
+  },
+  {
     file: 'dataplane/verdict',
     text: '.TTL] <= 1',
     replacement: '.TTL] < 1',

@@ -192,6 +192,30 @@ test('it is converged only when every kind was looked at', async () => {
   );
 });
 
+test('it is not converged on what was seen before a device was made anew', async () => {
+  await looping(async ({ clock, loops, link, sysctl }) => {
+    await clock.advance(1_000);
+    link.interrupts = true;
+    link.world.set(LINK.key, { ...LINK, state: { ...LINK.state, multiQueue: true }, ours: true });
+    // What hangs on it goes with it, and the kernel takes its time to say so.
+    link.beforeAction = () => sysctl.world.clear();
+    let goOn = () => {};
+    sysctl.beforeObserve = () => new Promise((resolve) => (goOn = resolve));
+    link.changed();
+    await clock.advance(20);
+    assert.deepEqual(
+      loops.reports().map(({ converged }) => converged),
+      [true, true, true, true],
+    );
+    assert.equal(loops.isConverged(), false);
+    sysctl.beforeObserve = () => {};
+    goOn();
+    await clock.advance(20);
+    assert.equal(sysctl.world.size, 1);
+    assert.equal(loops.isConverged(), true);
+  });
+});
+
 test('it is not converged while it cannot be told what is wanted', async () => {
   await looping(async (world) => {
     await world.clock.advance(20);
