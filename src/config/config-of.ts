@@ -9,11 +9,12 @@ import type {
   StaticPeer,
   StaticStoreSection,
 } from '../model/config.js';
+import { dockerModeOf, filesOf } from './instance-defaults.js';
 import { declaredFamilies } from './network-rules.js';
 import { etcdSection, type FileValues, type HostFields, type tlsSection } from './schema.js';
 
 export function configOf(values: FileValues): Config {
-  const { host, dataplane, files, docker, monitoring, instance } = values;
+  const { host, dataplane, monitoring, instance } = values;
   return {
     network: networkOf(values),
     host: {
@@ -23,8 +24,8 @@ export function configOf(values: FileValues): Config {
     },
     store: storeOf(values.store),
     dataplane,
-    files,
-    docker: dockerOf(docker),
+    files: filesOf(values),
+    docker: dockerOf(values),
     monitoring: { address: monitoring.address, ...present('port', monitoring.port) },
     instance,
   };
@@ -75,8 +76,9 @@ function tlsOf({ caFile, certFile, keyFile }: z.output<typeof tlsSection>): Etcd
   return { ...present('caFile', caFile), ...present('certFile', certFile), ...present('keyFile', keyFile) };
 }
 
-function dockerOf({ mode, daemonJson, bridge, onChange }: FileValues['docker']): DockerSection {
-  return { mode, daemonJson, bridge, ...present('onChange', onChange) };
+function dockerOf(values: FileValues): DockerSection {
+  const { daemonJson, bridge, onChange } = values.docker;
+  return { mode: dockerModeOf(values), daemonJson, bridge, ...present('onChange', onChange) };
 }
 
 /** One field, or none at all: the model's optional fields are absent, never undefined. */

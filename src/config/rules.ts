@@ -1,4 +1,5 @@
 /** What fields must be to each other. Each field by itself is right already. */
+import { dockerModeOf, filesOf } from './instance-defaults.js';
 import { notAllowed, type RuleMistake } from './mistake.js';
 import { networkMistakes } from './network-rules.js';
 import type { Path } from './outline.js';
@@ -69,11 +70,12 @@ function together(section: Path, pair: Readonly<Record<string, unknown>>): RuleM
 }
 
 /** No file may stand in another's place; of two the one that is written in the file is told. */
-function filesMistakes({ files, docker }: FileValues, isWritten: (path: Path) => boolean): RuleMistake[] {
+function filesMistakes(values: FileValues, isWritten: (path: Path) => boolean): RuleMistake[] {
+  const { subnetEnv, dockerOptions } = filesOf(values);
   const places = [
-    { path: ['files', 'subnetEnv'], value: files.subnetEnv },
-    { path: ['files', 'dockerOptions'], value: files.dockerOptions },
-    { path: ['docker', 'daemonJson'], value: docker.daemonJson },
+    { path: ['files', 'subnetEnv'], value: subnetEnv },
+    { path: ['files', 'dockerOptions'], value: dockerOptions },
+    { path: ['docker', 'daemonJson'], value: values.docker.daemonJson },
   ];
   const pairs = places.flatMap((first, index) =>
     places.slice(index + 1).map((second) => [first, second] as const),
@@ -86,8 +88,8 @@ function filesMistakes({ files, docker }: FileValues, isWritten: (path: Path) =>
   });
 }
 
-function dockerMistakes({ docker }: FileValues): RuleMistake[] {
-  if (docker.mode !== 'off' || docker.onChange === undefined) return [];
+function dockerMistakes(values: FileValues): RuleMistake[] {
+  if (dockerModeOf(values) !== 'off' || values.docker.onChange === undefined) return [];
   const [mode, path] = [
     ['docker', 'mode'],
     ['docker', 'onChange'],

@@ -233,18 +233,22 @@ const dataplane = section({
 
 const files = section({
   subnetEnv: absolutePath()
-    .prefault('/run/flannel/subnet.env')
-    .describe("flannel's environment file: network, subnet, MTU, masquerading."),
+    .optional()
+    .describe(
+      "flannel's environment file: network, subnet, MTU, masquerading. Default: /run/flannel/subnet.env; /run/flannel/networks/NAME.env for an instance with another name than flannel0.",
+    ),
   dockerOptions: absolutePath()
-    .prefault('/run/flannel/docker')
-    .describe("Docker's environment file, made from the same values."),
+    .optional()
+    .describe(
+      "Docker's environment file, made from the same values. Default: /run/flannel/docker; /run/flannel/networks/NAME.docker for an instance with another name than flannel0.",
+    ),
 });
 
 const docker = section({
   mode: choice(['options-file', 'daemon-json', 'off'])
-    .default('options-file')
+    .optional()
     .describe(
-      "How Docker learns its bridge's address, MTU and masquerading. options-file: flags in files.dockerOptions, for its unit to read; daemon-json: keys in its own configuration file; off: not from us.",
+      "How Docker learns its bridge's address, MTU and masquerading. options-file: flags in files.dockerOptions, for its unit to read; daemon-json: keys in its own configuration file; off: not from us. Default: options-file; off for an instance with another name than flannel0, since one Docker is in one network.",
     ),
   daemonJson: absolutePath()
     .prefault('/etc/docker/daemon.json')

@@ -15,7 +15,7 @@ export interface Flag {
 const KUBERNETES = 'for Kubernetes only, which is not supported';
 const SERVER_MODE = "of flanneld's removed server mode: every host asks etcd itself";
 const SEVERAL_NETWORKS =
-  'removed from flanneld in v0.8: write one file for each network, with a store.etcd.prefix, an instance.name and files of its own';
+  'removed from flanneld in v0.8: write one file for each network, with a store.etcd.prefix and an instance.name of its own';
 const GLOG = 'not supported: the log goes to standard error as JSON, where systemd takes it';
 
 /** In the order of flanneld's own help. */

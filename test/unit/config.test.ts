@@ -36,6 +36,17 @@ test('takes every default', () => {
   assert.deepEqual(configOf('apiVersion: flannelette/v1'), DEFAULTS);
 });
 
+test('gives another instance files of its own, and leaves Docker to the usual one', () => {
+  const { files, docker } = configOf('instance: { name: net.1 }');
+  assert.deepEqual(files, {
+    subnetEnv: '/run/flannel/networks/net.1.env',
+    dockerOptions: '/run/flannel/networks/net.1.docker',
+  });
+  assert.equal(docker.mode, 'off');
+  const told = configOf('{ instance: { name: net.1 }, docker: { mode: options-file } }');
+  assert.equal(told.docker.mode, 'options-file');
+});
+
 test('takes a section whose lines are commented out for one that is left out', () => {
   const text = 'network:\n  # cidr: 4.0.0.0/16\nhost:\nstore:\n  etcd:\n    tls:\nfiles:\n';
   assert.deepEqual(configOf(text), DEFAULTS);
