@@ -1,8 +1,6 @@
 /** The leases of a network, as documents and as text. Pure. */
 
-import { subnetKey } from '../model/keys.js';
-import type { Lease } from '../model/lease.js';
-import { NO_ETCD_LEASE } from '../model/lease.js';
+import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import type { StoreView } from '../model/store-view.js';
 import { table } from './table.js';
 
@@ -21,14 +19,14 @@ export interface LeasesDocument {
   readonly setAside: readonly { readonly key: string; readonly reason: string }[];
 }
 
-/** `ownKey` is this host's subnet key, as far as it is known; `secondsLeft` holds the etcd leases by id. */
+/** `own` are this host's addresses, as far as they are known; `secondsLeft` holds the etcd leases by id. */
 export function leasesDocument(
   view: StoreView,
   secondsLeft: ReadonlyMap<string, number>,
-  ownKey: string | undefined,
+  own: PublicIps,
 ): LeasesDocument {
   return {
-    leases: view.leases.map((lease) => leaseDocument(lease, secondsLeft.get(lease.etcdLease), ownKey)),
+    leases: view.leases.map((lease) => leaseDocument(lease, secondsLeft.get(lease.etcdLease), own)),
     setAside: view.quarantined.map(({ key, reason }) => ({ key: JSON.stringify(key), reason })),
   };
 }
@@ -36,7 +34,7 @@ export function leasesDocument(
 function leaseDocument(
   { subnets, attributes, etcdLease }: Lease,
   secondsLeft: number | undefined,
-  ownKey: string | undefined,
+  own: PublicIps,
 ): LeaseDocument {
   const { publicIps, backendType } = attributes;
   return {
@@ -44,7 +42,7 @@ function leaseDocument(
     publicIps: [publicIps.ipv4, publicIps.ipv6].flatMap((address) => address ?? []),
     // Anybody may write to the store: no control character of it reaches a terminal.
     backend: JSON.stringify(backendType).slice(1, -1),
-    isThisHost: subnetKey(subnets) === ownKey,
+    isThisHost: isSameHost(publicIps, own),
     ...(etcdLease !== NO_ETCD_LEASE && secondsLeft !== undefined && { secondsLeft }),
   };
 }

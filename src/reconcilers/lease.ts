@@ -5,11 +5,11 @@ import { leaseKey } from '../model/keys.js';
 import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
-import { leasesHeldBy, type StoreView } from '../model/store-view.js';
+import { leasesHeldBy, readableLeases, type StoreView } from '../model/store-view.js';
 import { leaseEntryKey, leaseJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
-import { knownView, LostRaceError, type StoreAccess } from './store-access.js';
+import { deleteLease, knownView, LostRaceError, type StoreAccess } from './store-access.js';
 
 const kind: Kind<LeaseState> = {
   differences({ attributes: want }, { attributes: have }) {
@@ -35,14 +35,15 @@ export function leaseReconciler(
   async function step({ verb, key, before, after }: Action<LeaseState>, signal: AbortSignal): Promise<void> {
     const subnets = (after ?? before)?.subnets;
     if (subnets === undefined) return;
-    const inStore = readable(knownView(access)).find((lease) => leaseKey(lease.subnets) === key);
+    const view = knownView(access);
+    const inStore = readableLeases(view).find((lease) => leaseKey(lease.subnets) === key);
     const entryKey = leaseEntryKey(subnets);
     // The plan may be older than the view: what was planned for our lease must not be done to somebody else's.
     if (before !== undefined && inStore !== undefined && kind.differences(before, inStore).length > 0) {
       throw new LostRaceError(`Cannot ${verb} ${entryKey}: it changed since that was planned`);
     }
     try {
-      if (after === undefined) await remove(entryKey, inStore, signal);
+      if (after === undefined) await giveBack(entryKey, view, inStore, signal);
       else if (verb === 'create') await create(entryKey, after, signal);
       else await rewrite(entryKey, after, inStore, signal);
     } finally {
@@ -78,12 +79,14 @@ export function leaseReconciler(
       throw new LostRaceError(`Cannot rewrite ${key}: somebody changed it`);
   }
 
-  async function remove(key: string, inStore: Lease | undefined, signal: AbortSignal): Promise<void> {
-    if (inStore === undefined) return;
-    if (!(await access.store.compareAndDelete(key, inStore.modRevision, signal))) {
-      throw new LostRaceError(`Cannot give ${key} back: somebody changed it`);
-    }
-    if (inStore.etcdLease !== NO_ETCD_LEASE) await access.store.revokeLease(inStore.etcdLease, signal);
+  async function giveBack(
+    key: string,
+    view: StoreView,
+    inStore: Lease | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (inStore === undefined || (await deleteLease(access.store, view, inStore, signal))) return;
+    throw new LostRaceError(`Cannot give ${key} back: somebody changed it`);
   }
 
   return {
@@ -106,7 +109,11 @@ export function leaseReconciler(
   };
 }
 
-/** This host's leases; and all of them while it has not the wanted one, which may be somebody else's. */
+/**
+ * This host's leases; and all of them while it has not the wanted one, which may be somebody else's. Those that cannot
+ * be peers, too: a lease on a subnet of the network before, or on one that an older lease holds, has to be given back
+ * all the same.
+ */
 function candidates(
   view: StoreView,
   wanted: ReadonlySet<string>,
@@ -114,13 +121,5 @@ function candidates(
 ): readonly Lease[] {
   const held = us === undefined ? [] : leasesHeldBy(view, us);
   const heldKeys = new Set<string>(held.map(({ subnets }) => leaseKey(subnets)));
-  return [...wanted].every((key) => heldKeys.has(key)) ? held : readable(view);
-}
-
-/**
- * Those that cannot be peers, too: this host's lease on a subnet of the network before, or on one that an older
- * lease holds, has to be given back all the same.
- */
-function readable({ leases, quarantined }: StoreView): readonly Lease[] {
-  return [...leases, ...quarantined.flatMap(({ lease }) => lease ?? [])];
+  return [...wanted].every((key) => heldKeys.has(key)) ? held : readableLeases(view);
 }

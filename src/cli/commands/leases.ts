@@ -1,9 +1,7 @@
 /** `leases`: who holds which subnet; `leases release`: takes one away from a host that is gone. */
-import { isDecided } from '../../model/desired.js';
-import { subnetKey } from '../../model/keys.js';
-import { type Lease, NO_ETCD_LEASE } from '../../model/lease.js';
+import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from '../../model/lease.js';
 import { readableLeases, type StoreView } from '../../model/store-view.js';
-import type { StoreAccess } from '../../reconcilers/store-access.js';
+import { deleteLease, type StoreAccess } from '../../reconcilers/store-access.js';
 import { configArgument } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
@@ -15,7 +13,7 @@ export async function leases(context: CommandContext, path: string, format: Form
     const document = leasesDocument(
       view,
       await termsOf(session.access, view, context.signal),
-      await ownKey(session),
+      await publicIpsOf(session),
     );
     context.out(formatted(format, document, () => leasesText(document)));
     return EXIT.done;
@@ -32,12 +30,14 @@ export async function releaseLease(context: CommandContext, path: string, subnet
         EXIT.failed,
       );
     }
-    const key = subnetKey(found.subnets);
-    if (key === (await ownKey(session))) {
+    if (isSameHost(found.attributes.publicIps, await publicIpsOf(session))) {
       const remedy = 'use `flannelette destroy --lease` on this host';
       throw new CommandError(`Cannot release ${subnet}: it is this host's own; ${remedy}`, EXIT.failed);
     }
-    await release(session.access, view, found, key, context.signal);
+    if (!(await deleteLease(session.access.store, view, found, context.signal))) {
+      const cause = 'it was written anew meanwhile, so its host lives';
+      throw new CommandError(`Cannot release ${subnet}: ${cause}`, EXIT.failed);
+    }
     const { ipv4, ipv6 } = found.attributes.publicIps;
     context.out(`Released ${subnet}, which ${ipv4 ?? ipv6 ?? 'nobody'} held\n`);
     return EXIT.done;
@@ -83,31 +83,12 @@ async function termsOf(
 
 const QUESTIONS_AT_A_TIME = 16;
 
-/** Undefined while this host cannot say which subnet is its own. */
-async function ownKey({ inputs }: Session): Promise<string | undefined> {
+/** None while this host cannot say by which interface it is reached. */
+async function publicIpsOf({ inputs }: Session): Promise<PublicIps> {
   await inputs.observeHost();
-  const state = inputs.state();
-  return isDecided(state) ? subnetKey(state.subnets) : undefined;
+  return inputs.publicIps;
 }
 
 function isNamedBy({ ipv4, ipv6 }: Lease['subnets'], subnet: string): boolean {
   return ipv4 === subnet || ipv6 === subnet;
-}
-
-async function release(
-  { store }: StoreAccess,
-  view: StoreView,
-  { modRevision, etcdLease }: Lease,
-  key: string,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!(await store.compareAndDelete(`subnets/${key}`, modRevision, signal))) {
-    throw new CommandError(
-      'Cannot release it: it was written anew meanwhile, so its host lives',
-      EXIT.failed,
-    );
-  }
-  // flannel hangs one key on a lease; whoever hung more on it keeps them.
-  const isShared = readableLeases(view).filter((other) => other.etcdLease === etcdLease).length > 1;
-  if (etcdLease !== NO_ETCD_LEASE && !isShared) await store.revokeLease(etcdLease, signal);
 }

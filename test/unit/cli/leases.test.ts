@@ -64,7 +64,7 @@ test('release leaves a lease that was written anew meanwhile', async () => {
   store.beforeWrite = async () => store.put(PEER, '{"PublicIP":"10.8.65.53","PublicIPv6":null}');
   const { exitCode, stderr } = await there.run('leases', 'release', '4.0.32.0/24');
   assert.equal(exitCode, EXIT.failed);
-  assert.match(stderr, /^Cannot release it: it was written anew meanwhile/);
+  assert.match(stderr, /^Cannot release 4.0.32.0\/24: it was written anew meanwhile/);
   assert.ok(await store.valueOf(PEER));
 });
 
@@ -76,6 +76,26 @@ test("release refuses this host's own subnet and one that nobody holds", async (
   const nobody = await there.run('leases', 'release', '4.0.99.0/24');
   assert.match(nobody.stderr, /nobody holds it/);
   assert.ok(await there.host.store.valueOf('subnets/4.0.100.0-24'));
+});
+
+test("release knows this host's own also while no network is published", async () => {
+  const there = new CommandWorld('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n');
+  await there.host.store.put('subnets/4.0.100.0-24', '{"PublicIP":"10.8.65.66","PublicIPv6":null}');
+  const { stderr } = await there.run('leases', 'release', '4.0.100.0/24');
+  assert.match(stderr, /it is this host's own/);
+  assert.ok(await there.host.store.valueOf('subnets/4.0.100.0-24'));
+});
+
+test('release spares the other keys of an etcd lease', async () => {
+  const there = await world();
+  const { store } = there.host;
+  const lease = await store.grantLease(86_399, NEVER);
+  const hosts = { 'subnets/4.0.35.0-24': '10.8.65.55', 'subnets/4.0.36.0-24': '10.8.65.56' };
+  for (const [key, ip] of Object.entries(hosts))
+    await store.put(key, `{"PublicIP":"${ip}","PublicIPv6":null}`, lease);
+  assert.equal((await there.run('leases', 'release', '4.0.35.0/24')).exitCode, EXIT.done);
+  assert.equal(await store.valueOf('subnets/4.0.35.0-24'), undefined);
+  assert.ok(await store.valueOf('subnets/4.0.36.0-24'));
 });
 
 test('a list of peers in the file has no leases', async () => {
