@@ -207,7 +207,7 @@ export class Daemon {
       onAttempt(attempt);
     };
     this.#attempts.add(tell);
-    inputs.allowRenumbering(allowsRenumbering);
+    const withdrawConsent = allowsRenumbering ? inputs.allowRenumbering() : undefined;
     try {
       await this.#deps.store.refresh(signal);
       for (let fruitless = 0; ; ) {
@@ -225,7 +225,7 @@ export class Daemon {
         await this.#deps.clock.sleep(RETRY_AFTER_MS, signal);
       }
     } finally {
-      inputs.allowRenumbering(false);
+      withdrawConsent?.();
       this.#attempts.delete(tell);
     }
   }

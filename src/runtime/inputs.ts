@@ -15,6 +15,7 @@ import { isSameHost, type PublicIps } from '../model/lease.js';
 import { familiesOf, type NetworkConfig } from '../model/network.js';
 import type { StoreView } from '../model/store-view.js';
 import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
+import { PathWatch } from '../reconcilers/path-watch.js';
 import { Announcement } from './announcement.js';
 import { type BackOff, backOffMs } from './back-off.js';
 import { hostFacts } from './host-facts.js';
@@ -44,9 +45,12 @@ export class Inputs {
   readonly #deps: InputsDependencies;
   readonly #wake = new Wake();
   readonly #announcement: Announcement;
+  /** The subnet it names is what this host asks for again when its lease is lost. */
+  readonly #subnetEnv: PathWatch;
   readonly #subscribers = new Set<() => void>();
   #config: Config;
-  #allowsRenumbering = false;
+  /** How many say yes to another subnet just now. */
+  #consents = 0;
   #host: HostFacts | Error | undefined;
   /** The last good answer: kept to while it holds. */
   #chosen: HostFacts | undefined;
@@ -63,6 +67,7 @@ export class Inputs {
     this.#deps = dependencies;
     this.#config = dependencies.config;
     this.#announcement = new Announcement(dependencies.clock);
+    this.#subnetEnv = new PathWatch(dependencies.files);
   }
 
   get config(): Config {
@@ -78,28 +83,30 @@ export class Inputs {
     // An interface that was chosen by other rules must not be planned with.
     if (!asksTheSame(config, this.#config)) this.#host = this.#chosen = this.#awaySinceMs = undefined;
     this.#config = config;
+    this.#subnetEnv.follow([config.files.subnetEnv]);
     this.#wake.wake();
     this.changed();
   }
 
-  /** Whether an operator has said yes to another subnet; it holds until it is taken back. */
-  allowRenumbering(allows: boolean): void {
-    if (allows === this.#allowsRenumbering) return;
-    this.#allowsRenumbering = allows;
-    this.changed();
+  /** An operator has said yes to another subnet. It holds until what is returned is called. */
+  allowRenumbering(): () => void {
+    if (++this.#consents === 1) this.changed();
+    return () => {
+      if (--this.#consents === 0) this.changed();
+    };
   }
 
   /** Same input, same object: it is computed again only after a change, or when a renumbering has been announced for long enough. */
   state(): DesiredState | Undecided {
     const state = this.#stateNow();
     // A command that runs once shows the plan before it is carried out.
-    const isShown = this.#deps.forwards && !this.#allowsRenumbering;
+    const isShown = this.#deps.forwards && this.#consents === 0;
     return (isShown ? this.#announcement.hold(state) : undefined) ?? state;
   }
 
   #stateNow(): DesiredState | Undecided {
     const [config, host, view] = [this.#config, this.#host, this.#deps.storeView()];
-    const [last, allows] = [this.#last, this.#allowsRenumbering];
+    const [last, allows] = [this.#last, this.#consents > 0];
     if (last?.config === config && last.host === host && last.view === view && last.allows === allows)
       return last.state;
     const { forwards } = this.#deps;
@@ -169,14 +176,13 @@ export class Inputs {
   }
 
   async #observe(signal: AbortSignal): Promise<void> {
-    const { netlink, files, clock, random } = this.#deps;
+    const { netlink, clock, random } = this.#deps;
     netlink.watch(
       ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],
       () => this.#wake.wake(),
       signal,
     );
-    // The subnet it names is what this host asks for again when its lease is lost.
-    files.watch([this.#config.files.subnetEnv], () => this.#wake.wake(), signal);
+    this.#subnetEnv.begin([this.#config.files.subnetEnv], () => this.#wake.wake(), signal);
     while (!signal.aborted) {
       const beganMs = clock.boottimeMs();
       await this.observeHost();

@@ -85,7 +85,7 @@ const LAYERS: readonly Layer[] = [
     name: 'runtime',
     files: /^src\/runtime\//,
     imports:
-      /^src\/(runtime|model|wire)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access)\.ts$/,
+      /^src\/(runtime|model|wire)\/|^src\/ports\.ts$|^src\/reconcilers\/(reconciler|store-access|path-watch)\.ts$/,
     because:
       'rounds and loops are the same for every kind, so they know what all reconcilers share and no single one',
   },

@@ -340,6 +340,31 @@ test('nor is one that was being chosen when the rules changed', async () => {
   assert.equal(world.publicIp(), '192.0.2.1', 'at once: no address is waited for that was never in use');
 });
 
+test('what the file of the host says is followed to another path', async () => {
+  await watching(async ({ inputs, files, clock }) => {
+    const before = inputs.config;
+    inputs.setConfig({ ...before, files: { ...before.files, subnetEnv: '/run/green/subnet.env' } });
+    await clock.advance(1_000);
+    await files.write('/run/green/subnet.env', 'FLANNEL_SUBNET=4.0.77.1/24\n', 0o644);
+    await clock.advance(1_000);
+    const state = inputs.state();
+    assert.ok(isDecided(state));
+    assert.equal(state.subnets.ipv4, '4.0.77.0/24');
+  });
+});
+
+test('a consent lasts until the last who gave one has withdrawn it', async () => {
+  const world = new InputsWorld();
+  await world.inputs.observeHost();
+  const first = world.inputs.allowRenumbering();
+  const second = world.inputs.allowRenumbering();
+  const state = world.inputs.state();
+  first();
+  assert.equal(world.inputs.state(), state);
+  second();
+  assert.notEqual(world.inputs.state(), state);
+});
+
 test('whether the host forwards is part of what is wanted', async () => {
   const world = new InputsWorld();
   await world.inputs.observeHost();
