@@ -15,7 +15,7 @@ export class Presence {
     this.#isSettled = isSettled;
   }
 
-  /** `asker` is named by `update` from now on when the object comes or goes. */
+  /** `asker` is named by `update` when the object comes, and when it goes: then it has to ask anew. */
   has(key: ResourceKey, asker: KindName): boolean {
     const askers = this.#asked.get(key);
     if (askers === undefined) this.#asked.set(key, new Set([asker]));
@@ -31,8 +31,12 @@ export class Presence {
       TrackedList.of(keys) ?? TrackedList.empty<ResourceKey>().edited(keys.map((key) => [key, key]));
     this.#keys.set(kind, now);
     const concerned = new Set<KindName>();
-    for (const key of now.differences(before))
-      for (const asker of this.#asked.get(key as ResourceKey) ?? []) concerned.add(asker);
+    for (const changed of now.differences(before)) {
+      const key = changed as ResourceKey;
+      for (const asker of this.#asked.get(key) ?? []) concerned.add(asker);
+      // Peers come and go for as long as the daemon lives: what nobody asks for any more is not kept.
+      if (now.get(key) === undefined) this.#asked.delete(key);
+    }
     return concerned;
   }
 }
