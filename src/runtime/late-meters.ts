@@ -29,11 +29,18 @@ export class LateMeters implements Meters, Exposition {
   }
 
   async text(): ReturnType<Exposition['text']> {
-    this.#loading ??= this.#load().then((meters) => {
-      for (const tell of this.#kept) tell(meters);
-      this.#kept = [];
-      this.#meters = meters;
-    });
+    this.#loading ??= this.#load().then(
+      (meters) => {
+        for (const tell of this.#kept) tell(meters);
+        this.#kept = [];
+        this.#meters = meters;
+      },
+      (error) => {
+        // The next who asks may find it readable again.
+        this.#loading = undefined;
+        throw error;
+      },
+    );
     await this.#loading;
     return (this.#meters as LoadedMeters).text();
   }

@@ -112,6 +112,17 @@ test('what is measured before the first scrape is not lost, and nothing is loade
   assert.equal(loaded.length, 1);
 });
 
+test('meters that could not be loaded are loaded for the next who asks, with all that was measured', async () => {
+  let loads = 0;
+  const meters = new LateMeters(async () => {
+    if (++loads === 1) throw new Error('Cannot find module');
+    return new FakeMeters();
+  });
+  meters.acted('link', 'create', 'done');
+  await assert.rejects(meters.text(), /Cannot find module/);
+  assert.equal((await meters.text()).text, 'acted link create done\n');
+});
+
 for (const file of [
   'examples/monitoring/alerts.yaml',
   'examples/monitoring/dashboard.json',
