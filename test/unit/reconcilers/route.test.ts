@@ -135,6 +135,11 @@ describe('route reconciler', () => {
       conflict: 'dev none, want flannel0; type blackhole, want unicast',
     },
     {
+      name: 'that differs in its type alone',
+      have: { protocol: 4, type: 'multicast', link: 'flannel0' },
+      conflict: 'type multicast, want unicast',
+    },
+    {
       name: 'with several next hops',
       have: { protocol: 4, multipath: true, link: undefined },
       conflict: 'dev none, want flannel0; type multipath, want unicast',
