@@ -45,6 +45,8 @@ export class Departures {
   /** It is there again. */
   returned(key: string): void {
     this.#held.delete(key);
+    // A lease that comes and goes is one that goes, not many.
+    if (this.#recent.length > 0) this.#recent = this.#recent.filter(({ entry }) => entry.key !== key);
   }
 
   /** A list that was asked for at `askedMs` has confirmed what is there. Returns whether anything was let go of. */

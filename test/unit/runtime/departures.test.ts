@@ -55,3 +55,11 @@ test('they are let go of after the grace, by a list that was asked for after it'
   assert.deepEqual(heldOf(departures), []);
   assert.equal(departures.untilMs, undefined);
 });
+
+test('one lease that comes and goes many times a second is not most of them', () => {
+  const departures = new Departures();
+  for (let time = 0; time < 5; time++) {
+    assert.equal(departures.note([entry(1)], 3, false, time * 100), false);
+    departures.returned(entry(1).key);
+  }
+});
