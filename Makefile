@@ -12,8 +12,9 @@ sources := $(shell find src/. test/. examples/. bench/. -type d -o -name '*.ts')
 
 PREFIX ?= /usr/local
 
-# Test files at a time. Those that measure run alone all the same: see test/lab/turn.ts.
-JOBS ?= $(shell nproc)
+# Test files at a time: one more than there are cores, since many wait for something most of the time. Those of
+# test/alone wait until no other runs: see test/lab/turn.ts.
+JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
@@ -30,7 +31,7 @@ check: dist/.built ## Types, lint, import rules, unit and golden tests, a short 
 	files=$$(scripts/list-tests unit golden sim fuzz) && $(run-tests) --test-concurrency=$$(nproc) $$files
 
 test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
-	files=$$(scripts/list-tests unit golden sim fuzz kernel etcd e2e) && $(run-tests) --import ./dist/test/lab/turn.js --test-concurrency=$(JOBS) $$files
+	files=$$(scripts/list-tests unit golden sim fuzz alone kernel etcd e2e) && $(run-tests) --import ./dist/test/lab/turn.js --test-concurrency=$(JOBS) $$files
 
 sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/simulation/result.json; SEED=7 replays one world
 	SEED="$(SEED)" HOURS="$(HOURS)" node dist/test/sim/main.js
