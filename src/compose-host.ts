@@ -61,7 +61,7 @@ export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAcc
 }
 
 /** Everything that reaches this host. */
-function hostPorts() {
+export function hostPorts() {
   return {
     netlink: new KernelNetlink(),
     tuns: kernelTuns,
@@ -78,7 +78,8 @@ function openStore(section: Config['store']): Store {
   return section.type === 'etcd' ? createEtcdStore(section) : createStaticStore(section);
 }
 
-function openSession(config: Config): Session {
+/** One pass over the world: its store is to be closed. */
+export function openSession(config: Config): Session {
   const host = hostPorts();
   const store = openStore(config.store);
   const access = snapshotAccess(store, config.network.declared);

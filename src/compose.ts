@@ -41,6 +41,7 @@ export function commandContext(): CommandContext {
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
     forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),
     host: async () => (await import('./compose-host.js')).hostAccess(readConfigFile, signal),
+    tools: async () => (await import('./compose-tools.js')).hostTools(signal),
   };
 }
 

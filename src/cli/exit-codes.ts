@@ -5,6 +5,8 @@ export const EXIT = {
   drift: 1,
   /** `status`, `docker-opts`: what was asked for is not there yet. */
   notReady: 1,
+  /** `doctor`, `ping`: something is wrong. */
+  ailing: 1,
   failed: 2,
   /** Still converging at the time-out. */
   converging: 6,
@@ -22,7 +24,7 @@ export const EXIT = {
 /** For the manual page; a test holds the README to it. */
 export const EXIT_MEANINGS = [
   ['0', 'done; in sync; ready'],
-  ['1', 'drift, or not ready'],
+  ['1', 'drift, not ready, or something is wrong (`doctor`, `ping`)'],
   ['2', 'failed'],
   ['6', 'still converging at the time-out'],
   ['7', 'something foreign is in the place of something wanted, or a renumbering is not allowed'],

@@ -4,7 +4,15 @@ import type { OptionOutline, VerbOutline } from './command-outline.js';
 /** What an exit code means, for the table at the end. */
 export type ExitMeanings = readonly (readonly [code: string, meaning: string])[];
 
-export function manPage(program: VerbOutline, version: string, exitMeanings: ExitMeanings): string {
+/** Examples by the name of their verb, subcommands with their parent's before it. */
+export type Examples = Readonly<Record<string, readonly string[]>>;
+
+export function manPage(
+  program: VerbOutline,
+  version: string,
+  exitMeanings: ExitMeanings,
+  examples: Examples,
+): string {
   const { name, description, verbs } = program;
   return [
     `.TH ${name.toUpperCase()} 8 "" "${name} ${text(version)}" "System Administration"`,
@@ -18,7 +26,7 @@ export function manPage(program: VerbOutline, version: string, exitMeanings: Exi
     'What is wanted stands in one YAML file. It is compared with the store, the kernel and the files that Docker starts from;',
     'the difference is shown, carried out, and kept away. Results go to standard output, everything else to standard error.',
     '.SH VERBS',
-    ...verbs.flatMap((verb) => verbLines(name, verb)),
+    ...verbs.flatMap((verb) => verbLines([name], verb, examples)),
     '.SH EXIT STATUS',
     ...exitMeanings.flatMap(([code, meaning]) => ['.TP', `.B ${code}`, text(meaning)]),
     '.SH SEE ALSO',
@@ -29,13 +37,15 @@ export function manPage(program: VerbOutline, version: string, exitMeanings: Exi
   ].join('\n');
 }
 
-function verbLines(program: string, verb: VerbOutline): readonly string[] {
-  const usage = [program, verb.name, verb.usage].filter((word) => word !== '').join(' ');
+function verbLines(before: readonly string[], verb: VerbOutline, examples: Examples): readonly string[] {
+  const path = [...before, verb.name];
+  const usage = [...path, verb.usage].filter((word) => word !== '').join(' ');
   return [
     `.SS ${quoted(usage)}`,
     sentence(verb.description),
     ...verb.options.flatMap(optionLines),
-    ...verb.verbs.flatMap((inner) => verbLines(`${program} ${verb.name}`, inner)),
+    ...(examples[path.slice(1).join(' ')] ?? []).flatMap((line) => ['.PP', '.EX', text(line), '.EE']),
+    ...verb.verbs.flatMap((inner) => verbLines(path, inner, examples)),
   ];
 }
 

@@ -22,6 +22,8 @@ import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
 import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
+import { addToolVerbs } from './tool-verbs.js';
+import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -53,6 +55,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     program
       .command(name)
       .description(description)
+      .addHelpText('after', exampleText(name))
       .exitOverride()
       .configureOutput({ writeOut: context.out, writeErr: context.err });
   const file = () => new Option('-f, --file <path>', 'the configuration').default(DEFAULT_FILE);
@@ -123,6 +126,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       const { watch = false } = options;
       done(await status(context, path(options), { format: 'table', watch, text: peersText }));
     });
+  addToolVerbs({ verb, file, context, done });
   verb('destroy', 'remove everything of ours from this host')
     .addOption(file())
     .addOption(timeout())
@@ -141,6 +145,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   leasesVerb
     .command('release <subnet>')
     .description('give back the subnet of a host that is gone')
+    .addHelpText('after', exampleText('leases release'))
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err })
     .action(async (subnet: string, _options: object, command: Command) =>
@@ -163,7 +168,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addArgument(new Argument('<shell>', 'which shell is to complete').choices(SHELLS))
     .action((shell: Shell) => context.out(completionScript(shell, commandOutline(program))));
   verb('man', 'print the manual page').action(() =>
-    context.out(manPage(commandOutline(program), context.version, EXIT_MEANINGS)),
+    context.out(manPage(commandOutline(program), context.version, EXIT_MEANINGS, VERB_EXAMPLES)),
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   return program;

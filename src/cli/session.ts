@@ -7,6 +7,7 @@ import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
 import type { Reconcilers } from '../runtime/reconcilers.js';
 import type { RememberedDataPlane } from '../runtime/remembered-data-plane.js';
+import type { HostTools } from './host-tools.js';
 
 export interface Session {
   readonly inputs: Inputs;
@@ -39,6 +40,8 @@ export interface CommandContext {
   forwarding(): Promise<EarlyForwarding>;
   /** What reaches this host. Loading it takes a while: to be called by the commands that need it. */
   host(): Promise<HostAccess>;
+  /** What looks for what is wrong, beyond the host. */
+  tools(): Promise<HostTools>;
 }
 
 export interface EarlyForwarding {

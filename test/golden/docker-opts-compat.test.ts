@@ -55,6 +55,7 @@ async function dockerOpts(
       forget: () => assert.fail('docker-opts forgets nothing'),
       runDaemon: () => assert.fail('docker-opts runs no daemon'),
     }),
+    tools: () => assert.fail('docker-opts looks for nothing'),
   };
   const exitCode = await runCommandLine(context, ['docker-opts', ...argv]);
   return { exitCode, stderr, output: (await files.read(OUTPUT))?.content };

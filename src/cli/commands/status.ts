@@ -1,7 +1,7 @@
 /** `status` and `peers`: what the running daemon sees. */
 import { DEFAULT_INSTANCE } from '../../model/config.js';
 import type { StatusReport } from '../../model/status.js';
-import { withDeadline } from '../../runtime/deadline.js';
+import { noDaemon, statusAt } from '../ask-daemon.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
@@ -16,7 +16,6 @@ export interface StatusOptions {
 }
 
 const WATCH_EVERY_MS = 1_000;
-const ANSWER_WITHIN_MS = 5_000;
 
 export async function status(
   context: CommandContext,
@@ -38,33 +37,13 @@ async function socketOf(context: CommandContext, path: string): Promise<string> 
   if ('config' in reading) return socketPath(reading.config.instance);
   // Only a good file could name another instance.
   const socket = socketPath(DEFAULT_INSTANCE);
-  const report = await tryAsk(context, socket);
+  const report = await statusAt(context, socket);
   if (report?.config.path !== path) throw new CommandError(reading.error, EXIT.invalidConfig);
   return socket;
 }
 
 async function ask(context: CommandContext, socket: string): Promise<StatusReport> {
-  const report = await tryAsk(context, socket);
-  if (report === undefined) {
-    throw new CommandError(
-      `No daemon answers at ${socket}: start one with \`flannelette run\``,
-      EXIT.notReady,
-    );
-  }
+  const report = await statusAt(context, socket);
+  if (report === undefined) throw noDaemon(socket);
   return report;
-}
-
-/** Undefined when no daemon answers. */
-async function tryAsk(context: CommandContext, socket: string): Promise<StatusReport | undefined> {
-  const reply = await withDeadline(
-    context.clock,
-    ANSWER_WITHIN_MS,
-    'asking the daemon',
-    context.signal,
-    (signal) => context.control.ask(socket, { method: 'GET', path: '/status' }, signal),
-  );
-  if (reply === undefined) return undefined;
-  if (reply.status !== 200)
-    throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
-  return JSON.parse(reply.body) as StatusReport;
 }

@@ -100,7 +100,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'compose',
-    files: /^src\/compose(-forwarding|-host|-privileges)?\.ts$/,
+    files: /^src\/compose(-forwarding|-host|-privileges|-tools)?\.ts$/,
     imports: /^src\/(?!main\.ts)/,
     because: 'the composition root knows both sides of every port, and leaves effects to sys',
   },

@@ -6,6 +6,7 @@ import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.j
 import { readConfig } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
 import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
+import { doctorFacts } from '../../../src/runtime/doctor-facts.js';
 import { RememberedDataPlane } from '../../../src/runtime/remembered-data-plane.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
@@ -123,6 +124,19 @@ export class CommandWorld {
           log.push(`run ${path}`);
           return this.runDaemon();
         },
+      }),
+      tools: async () => ({
+        doctorFacts: (configPath, config, daemon) =>
+          doctorFacts(
+            {
+              ...{ configPath, config, daemon, clock: this.clock, session: host.session(config) },
+              ...{ ...host.kernel, files: host.files, commands: host.commands },
+              requirePrivileges: () => this.requirePrivileges(),
+              serverTime: async () => undefined,
+            },
+            this.stop.signal,
+          ),
+        shell: (line) => host.commands.run(['sh', '-c', line], 0, this.stop.signal),
       }),
     };
   }

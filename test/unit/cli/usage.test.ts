@@ -60,6 +60,7 @@ const VERBS = [
   'run',
   'status',
   'peers',
+  'doctor',
   'destroy',
   'docker-opts',
   'leases',

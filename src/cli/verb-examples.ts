@@ -1,0 +1,28 @@
+/** What stands below `--help` of each verb and in the manual page. A test runs every line. */
+export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  init: ['flannelette init -f new.yaml'],
+  validate: ['flannelette validate /etc/flannelette.yaml'],
+  diff: ['flannelette diff -f flannelette.yaml -o json'],
+  apply: ['flannelette apply -f flannelette.yaml --timeout 2m'],
+  run: ['flannelette run -f flannelette.yaml'],
+  status: ['flannelette status --brief'],
+  peers: ['flannelette peers -f flannelette.yaml'],
+  doctor: ['flannelette doctor -f flannelette.yaml', 'flannelette doctor --fix'],
+  destroy: ['flannelette destroy -f flannelette.yaml --lease'],
+  leases: ['flannelette leases -o json'],
+  'leases release': ['flannelette leases release 4.0.32.0/24'],
+  'docker-opts': ['flannelette docker-opts -f /run/flannel/subnet.env -d /run/docker_opts.env'],
+  convert: ['flannelette convert -- -etcd-endpoints=http://10.8.64.10:2379 -ip-masq -iface=eth0'],
+  explain: ['flannelette explain network.mtu'],
+  schema: ['flannelette schema'],
+  completion: ['flannelette completion bash'],
+  man: ['flannelette man'],
+  version: ['flannelette version'],
+};
+
+/** Of the verb with this name, subcommands with their parent's before it. */
+export function exampleText(verb: string): string {
+  const lines = VERB_EXAMPLES[verb] ?? [];
+  const title = lines.length === 1 ? 'Example:' : 'Examples:';
+  return lines.length === 0 ? '' : ['', title, ...lines.map((line) => `  ${line}`)].join('\n');
+}

@@ -1,0 +1,27 @@
+/** Puts the real parts together for the commands that look for what is wrong. */
+import type { HostTools } from './cli/host-tools.js';
+import { hostPorts, openSession } from './compose-host.js';
+import { requirePrivilegesHere } from './compose-privileges.js';
+import { doctorFacts } from './runtime/doctor-facts.js';
+import { systemCommands } from './sys/commands.js';
+import { httpDate } from './sys/http-date.js';
+
+const SERVER_TIME_MS = 1_000;
+const SHELL_MS = 60_000;
+
+export function hostTools(signal: AbortSignal): HostTools {
+  return {
+    async doctorFacts(configPath, config, daemon) {
+      const session = openSession(config);
+      const requirePrivileges = () => requirePrivilegesHere(config.instance.name, signal);
+      const serverTime = (url: string) => httpDate(url, SERVER_TIME_MS);
+      try {
+        const about = { configPath, config, session, daemon, requirePrivileges, serverTime };
+        return await doctorFacts({ ...hostPorts(), ...about }, signal);
+      } finally {
+        session.close();
+      }
+    },
+    shell: (line) => systemCommands.run(['sh', '-c', line], SHELL_MS, signal),
+  };
+}
