@@ -3,8 +3,12 @@ import type { HostTools } from './cli/host-tools.js';
 import { hostPorts, openSession } from './compose-host.js';
 import { requirePrivilegesHere } from './compose-privileges.js';
 import { doctorFacts } from './runtime/doctor-facts.js';
+import { HostPrograms } from './runtime/host-programs.js';
+import { pingHost } from './runtime/ping-host.js';
 import { systemCommands } from './sys/commands.js';
 import { httpDate } from './sys/http-date.js';
+import { addressOf } from './sys/name-service.js';
+import { udpKnock } from './sys/udp-knock.js';
 
 const SERVER_TIME_MS = 1_000;
 const SHELL_MS = 60_000;
@@ -18,6 +22,22 @@ export function hostTools(signal: AbortSignal): HostTools {
       try {
         const about = { configPath, config, session, daemon, requirePrivileges, serverTime };
         return await doctorFacts({ ...hostPorts(), ...about }, signal);
+      } finally {
+        session.close();
+      }
+    },
+    async ping(config, asked) {
+      const session = openSession(config);
+      const { netlink, commands } = hostPorts();
+      try {
+        const deps = {
+          ...session,
+          netlink,
+          programs: new HostPrograms(commands),
+          knock: udpKnock,
+          addressOf,
+        };
+        return await pingHost(asked, deps, signal);
       } finally {
         session.close();
       }

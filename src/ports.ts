@@ -431,6 +431,16 @@ export interface DataPlane {
   watch(wake: () => void, signal: AbortSignal): void;
 }
 
+/**
+ * Sends one datagram that says nothing to a UDP port and waits a moment for an error. `silent`: somebody takes it, or nobody
+ * tells. Rejects on abort.
+ */
+export type UdpKnock = (
+  address: Address,
+  port: number,
+  signal: AbortSignal,
+) => Promise<'silent' | 'refused' | 'unreachable'>;
+
 // ---- the service manager ---------------------------------------------------------------------------------
 
 /** What a service manager can be told; all that stands in one message takes effect at once. */

@@ -1,6 +1,7 @@
 /** The verbs of whoever looks for what is wrong. */
 import { type Command, Option } from 'commander';
 import { doctor } from './commands/doctor.js';
+import { ping } from './commands/ping.js';
 import type { ExitCode } from './exit-codes.js';
 import { FORMATS, type Format } from './output.js';
 import type { CommandContext } from './session.js';
@@ -26,4 +27,11 @@ export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
       const { output: format, fix = false } = options;
       done(await doctor(context, path(options), { format, fix }));
     });
+  verb('ping', 'go through the layers to another host, and name the first that fails')
+    .argument('<host>', 'its address or name, its subnet, or the address of a container there')
+    .addOption(file())
+    .addOption(output())
+    .action(async (host: string, options: { file: string; output: Format }) =>
+      done(await ping(context, path(options), { host, format: options.output })),
+    );
 }

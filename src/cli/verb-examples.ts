@@ -8,6 +8,7 @@ export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   status: ['flannelette status --brief'],
   peers: ['flannelette peers -f flannelette.yaml'],
   doctor: ['flannelette doctor -f flannelette.yaml', 'flannelette doctor --fix'],
+  ping: ['flannelette ping 10.8.65.53', 'flannelette ping 4.0.32.3 -o json'],
   destroy: ['flannelette destroy -f flannelette.yaml --lease'],
   leases: ['flannelette leases -o json'],
   'leases release': ['flannelette leases release 4.0.32.0/24'],

@@ -5,8 +5,10 @@ import { runCommandLine } from '../../../src/cli/program.js';
 import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
 import { readConfig } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
-import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
+import type { ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
 import { doctorFacts } from '../../../src/runtime/doctor-facts.js';
+import { HostPrograms } from '../../../src/runtime/host-programs.js';
+import { pingHost } from '../../../src/runtime/ping-host.js';
 import { RememberedDataPlane } from '../../../src/runtime/remembered-data-plane.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
@@ -41,6 +43,8 @@ export class CommandWorld {
   beforeLock: () => void = () => {};
   runDaemon: () => Promise<void> = async () => {};
   environment: Record<string, string> = {};
+  /** What comes back from a UDP port of another host. */
+  knock: UdpKnock = async () => 'silent';
 
   constructor(config = CONFIG) {
     this.host.files.edit(CONFIG_PATH, config);
@@ -136,6 +140,12 @@ export class CommandWorld {
             },
             this.stop.signal,
           ),
+        ping: (config, asked) => {
+          const session = host.session(config);
+          const programs = new HostPrograms(host.commands);
+          const deps = { ...session, netlink: host.kernel.netlink, programs, knock: this.knock };
+          return pingHost(asked, { ...deps, addressOf: async () => undefined }, this.stop.signal);
+        },
         shell: (line) => host.commands.run(['sh', '-c', line], 0, this.stop.signal),
       }),
     };

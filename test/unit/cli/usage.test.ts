@@ -61,6 +61,7 @@ const VERBS = [
   'status',
   'peers',
   'doctor',
+  'ping',
   'destroy',
   'docker-opts',
   'leases',
