@@ -15,25 +15,41 @@ import {
   PATH_TITLES,
   type PathName,
   type Results,
+  type SceneFigure,
+  type SceneFigureName,
   type UnderlayName,
 } from './results.js';
 import { tableText } from './table.js';
 
 async function bench(options: BenchOptions): Promise<void> {
+  const results: Results = {
+    measuredAt: new Date().toISOString(),
+    commit: await commit(),
+    machine: await machine(),
+    seconds: options.seconds,
+    figures: options.measures.length > 0 ? await measuredPaths(options) : [],
+    scenes: await measuredScenes(options),
+  };
+  process.stdout.write(`\n${tableText(results)}`);
+  if (options.isWhole) await writeDocs(results);
+}
+
+async function measuredScenes({ scenes, runs, seconds }: BenchOptions): Promise<readonly SceneFigure[]> {
+  const figures: SceneFigure[] = [];
+  for (const scene of scenes) {
+    process.stderr.write(`${scene.name}\n`);
+    const taken = Object.entries(await scene.take(runs, seconds)) as [SceneFigureName, readonly number[]][];
+    figures.push(...taken.map(([figure, values]) => ({ figure, values })));
+  }
+  return figures;
+}
+
+async function measuredPaths(options: BenchOptions): Promise<readonly Figure[]> {
   const paths: Path[] = [];
   try {
     for (const name of options.paths) paths.push(await Path.start(name));
     for (const path of paths) await warmUp(path);
-    const figures = await measured(options, paths);
-    const results: Results = {
-      measuredAt: new Date().toISOString(),
-      commit: await commit(),
-      machine: await machine(),
-      seconds: options.seconds,
-      figures,
-    };
-    process.stdout.write(`\n${tableText(results)}`);
-    if (options.isWhole) await writeDocs(results);
+    return await measured(options, paths);
   } finally {
     await Promise.all(paths.map((path) => path.close()));
   }

@@ -7,8 +7,13 @@ import {
   type PathName,
   type Results,
   ratioToVxlan,
+  SCENE_FIGURES,
+  type SceneFigureKind,
+  type SceneFigureName,
   shown,
+  shownScene,
   summaryOf,
+  summaryOfScene,
   UNDERLAY_TITLES,
   UNDERLAYS,
   type UnderlayName,
@@ -54,7 +59,21 @@ export function everything(results: Results): string {
     const head = ['', ...PATHS.map((path) => PATH_TITLES[path])];
     return `### Underlay with ${UNDERLAY_TITLES[underlay]}\n\n${table([head, ...rows])}`;
   });
-  return `${origin(results)}\n\n${tables.join('\n')}`;
+  return `${origin(results)}\n\n${[...tables, ...scenes(results)].join('\n')}`;
+}
+
+function scenes(results: Results): string[] {
+  const rows = (Object.keys(SCENE_FIGURES) as SceneFigureName[]).flatMap((figure) => {
+    const summary = summaryOfScene(results, figure);
+    if (summary === undefined) return [];
+    const { title, unit, bar = '' }: SceneFigureKind = SCENE_FIGURES[figure];
+    const [median, least, most] = [summary.median, summary.least, summary.most].map((value) =>
+      shownScene(figure, value),
+    );
+    return [[`${title}, ${unit}`, `**${median}**`, least === most ? '' : `${least} to ${most}`, bar]];
+  });
+  if (rows.length === 0) return [];
+  return [`### Many hosts, and strangers\n\n${table([['', 'median', 'of all runs', 'must be'], ...rows])}`];
 }
 
 function origin({ machine, measuredAt, commit, figures, seconds }: Results): string {

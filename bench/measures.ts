@@ -3,6 +3,7 @@ import type { TracedDaemon } from './daemon.js';
 import type { Path } from './path.js';
 import { machineBusySeconds, memoryMb, processSeconds } from './proc.js';
 import { type FigureName, PATHS, type PathName } from './results.js';
+import { flood, stream } from './traffic.js';
 
 export interface Measure {
   readonly name: string;
@@ -13,7 +14,6 @@ export interface Measure {
   take(path: Path, seconds: number): Promise<Readonly<Partial<Record<FigureName, number>>>>;
 }
 
-const START_MS = 10_000;
 const MARGIN_MS = 30_000;
 const MEGABIT = 1e6;
 const GIGABIT = 1e9;
@@ -79,54 +79,6 @@ async function takeTcp1(path: Path, seconds: number) {
 
 async function takeTcp4(path: Path, seconds: number) {
   return { tcp4: (await stream(path, 4, seconds)) / MEGABIT };
-}
-
-/** TCP from container to container; bits a second that arrived. */
-async function stream(path: Path, streams: number, seconds: number): Promise<number> {
-  const { end } = await iperf(path, ['--parallel', String(streams)], seconds);
-  return end.sum_received.bits_per_second;
-}
-
-/** UDP from container to container, always more than can pass; datagrams a second that the receiver took. */
-async function flood(path: Path, payloadBytes: number, seconds: number): Promise<number> {
-  const before = await datagramsTaken(path);
-  const argv = ['--udp', '--bitrate', '0', '--length', String(payloadBytes)];
-  const { end } = await iperf(path, argv, seconds);
-  return ((await datagramsTaken(path)) - before) / end.sum.seconds;
-}
-
-interface IperfReport {
-  readonly end: {
-    readonly sum: { readonly seconds: number };
-    readonly sum_received: { readonly bits_per_second: number };
-  };
-}
-
-async function iperf(path: Path, options: readonly string[], seconds: number): Promise<IperfReport> {
-  const server = path.receiver.spawn(['iperf3', '--server', '--one-off', '--forceflush']);
-  try {
-    await server.waitForLine(/listening/i, START_MS);
-    const argv = [
-      'iperf3',
-      '--client',
-      path.receiver.address,
-      '--time',
-      String(seconds),
-      '--json',
-      ...options,
-    ];
-    const text = await path.sender.output(argv, { timeoutMs: seconds * 1000 + MARGIN_MS });
-    return JSON.parse(text) as IperfReport;
-  } finally {
-    await server.stop();
-  }
-}
-
-/** InDatagrams of the receiving container: the kernel counts a datagram when a program has read it. */
-async function datagramsTaken(path: Path): Promise<number> {
-  const snmp = await path.receiver.output(['cat', '/proc/net/snmp']);
-  const [names = '', values = ''] = snmp.split('\n').filter((line) => line.startsWith('Udp:'));
-  return Number(values.split(' ')[names.split(' ').indexOf('InDatagrams')]);
 }
 
 async function takePing(path: Path, seconds: number) {

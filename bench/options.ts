@@ -1,9 +1,11 @@
 /** What `make bench` is asked to measure: everything, or a part for a quick look (`make bench ONLY=udp64 RUNS=1`). */
 import { MEASURES, type Measure } from './measures.js';
 import { PATHS, type PathName, UNDERLAYS, type UnderlayName } from './results.js';
+import { SCENES, type Scene } from './scenes.js';
 
 export interface BenchOptions {
   readonly measures: readonly Measure[];
+  readonly scenes: readonly Scene[];
   readonly paths: readonly PathName[];
   readonly underlays: readonly UnderlayName[];
   readonly runs: number;
@@ -18,7 +20,7 @@ const SECONDS = 3;
 
 /** Throws RangeError for a name or number that is none. */
 export function benchOptions(environment: Readonly<Record<string, string | undefined>>): BenchOptions {
-  const names = MEASURES.map(({ name }) => name);
+  const names = [...MEASURES, ...SCENES].map(({ name }) => name);
   const only = chosen('ONLY', names, environment.ONLY);
   const paths = chosen('PATHS', PATHS, environment.PATHS);
   const underlays = chosen('UNDERLAYS', UNDERLAYS, environment.UNDERLAYS);
@@ -26,6 +28,7 @@ export function benchOptions(environment: Readonly<Record<string, string | undef
   const seconds = positive('SECONDS', environment.SECONDS, SECONDS);
   return {
     measures: MEASURES.filter(({ name }) => only.includes(name)),
+    scenes: SCENES.filter(({ name }) => only.includes(name)),
     paths,
     underlays,
     runs,

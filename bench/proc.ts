@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 const JIFFIES_PER_SECOND = 100; // USER_HZ, which is 100 on every architecture that Node runs on
 const NANOSECONDS = 1e9;
+const KIB_IN_MB = 1024 / 1e6; // what /proc calls kB has 1,024 bytes
 // The columns of the first line of /proc/stat (proc(5)).
 const IDLE = 3;
 const IOWAIT = 4;
@@ -28,9 +29,10 @@ export async function processSeconds(pid: number): Promise<number> {
   return runs.reduce((sum, seconds) => sum + seconds, 0);
 }
 
-/** Memory that a process has, and the most that it has had; MB of 2^20 bytes. */
+/** Memory that a process has, and the most that it has had. */
 export async function memoryMb(pid: number): Promise<{ readonly now: number; readonly most: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+  const field = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * KIB_IN_MB;
   return { now: field('VmRSS'), most: field('VmHWM') };
 }

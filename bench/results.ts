@@ -43,10 +43,51 @@ export const FIGURES = {
 } as const satisfies Readonly<Record<string, FigureKind>>;
 export type FigureName = keyof typeof FIGURES;
 
+export interface SceneFigureKind extends FigureKind {
+  /** What it must be. */
+  readonly bar?: string;
+}
+
+/** What is measured beside the ways, in scenes of their own. */
+export const SCENE_FIGURES = {
+  joinFew: { title: 'from the start until 1,000 hosts are reached', unit: 's', digits: 2, bar: 'at most 1' },
+  joinMany: {
+    title: 'from the start until 10,000 hosts are reached',
+    unit: 's',
+    digits: 2,
+    bar: 'at most 3',
+  },
+  churnHalf: { title: 'a new host is reached after its lease, half of them', unit: 'ms', digits: 0 },
+  churnMost: {
+    title: 'a new host is reached after its lease, 99 of 100',
+    unit: 'ms',
+    digits: 0,
+    bar: 'at most 250',
+  },
+  churnCpu: { title: 'CPU of the daemon meanwhile', unit: '% of a core', digits: 0 },
+  churnMemory: { title: 'memory gained meanwhile', unit: '%', digits: 1, bar: 'at most 10' },
+  loadedMemory: {
+    title: 'memory with 1,000 peers under load, most',
+    unit: 'MB',
+    digits: 0,
+    bar: 'at most 120',
+  },
+  strangersClosed: { title: 'TCP beside a flood of strangers at a closed port', unit: 'Mbit/s', digits: 0 },
+  strangersOpen: { title: 'TCP beside a flood of strangers at our port', unit: 'Mbit/s', digits: 0 },
+  strangers: { title: 'the one as a part of the other', unit: 'times', digits: 2, bar: 'at least 0.9' },
+} as const satisfies Readonly<Record<string, SceneFigureKind>>;
+export type SceneFigureName = keyof typeof SCENE_FIGURES;
+
 export interface Figure {
   readonly underlay: UnderlayName;
   readonly path: PathName;
   readonly figure: FigureName;
+  /** One for each run, in the order taken. */
+  readonly values: readonly number[];
+}
+
+export interface SceneFigure {
+  readonly figure: SceneFigureName;
   /** One for each run, in the order taken. */
   readonly values: readonly number[];
 }
@@ -67,6 +108,7 @@ export interface Results {
   readonly machine: Machine;
   readonly seconds: number;
   readonly figures: readonly Figure[];
+  readonly scenes: readonly SceneFigure[];
 }
 
 export interface Summary {
@@ -85,7 +127,19 @@ export function summaryOf(
   const values = figures.find(
     (one) => one.underlay === underlay && one.path === path && one.figure === figure,
   )?.values;
-  if (values === undefined || values.length === 0) return undefined;
+  return values === undefined ? undefined : summaryOfValues(values);
+}
+
+export function summaryOfScene(
+  { scenes }: Pick<Results, 'scenes'>,
+  figure: SceneFigureName,
+): Summary | undefined {
+  const values = scenes.find((one) => one.figure === figure)?.values;
+  return values === undefined ? undefined : summaryOfValues(values);
+}
+
+function summaryOfValues(values: readonly number[]): Summary | undefined {
+  if (values.length === 0) return undefined;
   return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
@@ -103,6 +157,13 @@ export function ratioToVxlan(
 
 /** `12,345`, or `0.149`. */
 export function shown(figure: FigureName, value: number): string {
-  const { digits } = FIGURES[figure];
+  return withDigits(value, FIGURES[figure].digits);
+}
+
+export function shownScene(figure: SceneFigureName, value: number): string {
+  return withDigits(value, SCENE_FIGURES[figure].digits);
+}
+
+function withDigits(value: number, digits: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

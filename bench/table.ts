@@ -6,22 +6,45 @@ import {
   PATHS,
   type Results,
   ratioToVxlan,
+  SCENE_FIGURES,
+  type SceneFigureKind,
+  type SceneFigureName,
   shown,
+  shownScene,
   summaryOf,
+  summaryOfScene,
   UNDERLAYS,
   type UnderlayName,
 } from './results.js';
 
 /** A table for each underlay: medians, what they are of vxlan's, and from least to most. */
 export function tableText(results: Results): string {
-  return UNDERLAYS.map((underlay) => underlayText(results, underlay)).join('\n');
+  return [...UNDERLAYS.map((underlay) => underlayText(results, underlay)), scenesText(results)]
+    .filter((text) => text !== '')
+    .join('\n');
 }
 
 function underlayText(results: Results, underlay: UnderlayName): string {
   const rows = (Object.keys(FIGURES) as FigureName[]).flatMap((figure) =>
     figureRows(results, underlay, figure),
   );
-  if (rows.length === 0) return '';
+  return rows.length === 0 ? '' : `Underlay: ${underlay}\n${aligned(rows)}\n`;
+}
+
+function scenesText(results: Results): string {
+  const rows = (Object.keys(SCENE_FIGURES) as SceneFigureName[]).flatMap((figure) => {
+    const summary = summaryOfScene(results, figure);
+    if (summary === undefined) return [];
+    const { title, unit, bar = '' }: SceneFigureKind = SCENE_FIGURES[figure];
+    const [median, least, most] = [summary.median, summary.least, summary.most].map((value) =>
+      shownScene(figure, value),
+    );
+    return [[`${title}, ${unit}`, bar, median ?? '', '', `${least} to ${most}`]];
+  });
+  return rows.length === 0 ? '' : `Many hosts\n${aligned(rows)}\n`;
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
     row
@@ -30,7 +53,7 @@ function underlayText(results: Results, underlay: UnderlayName): string {
       )
       .join('  '),
   );
-  return `Underlay: ${underlay}\n${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function figureRows(results: Results, underlay: UnderlayName, figure: FigureName): string[][] {

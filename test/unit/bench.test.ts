@@ -22,6 +22,7 @@ const RESULTS: Results = {
     { underlay: 'plain', path: 'offload', figure: 'ping', values: [0.1] },
     { underlay: 'segmenting', path: 'offload', figure: 'idleCpu', values: [0.2] },
   ],
+  scenes: [{ figure: 'joinFew', values: [0.9, 0.85, 1.2] }],
 };
 
 test('takes the median of the runs, and what it is of kernel vxlan', () => {
@@ -45,6 +46,7 @@ test('prints what was measured, each underlay by itself, and nothing else', () =
     /TCP, 1 stream, Mbit\/s +flannelette +6,500 +0\.65 of vxlan +6,000 to 7,000/,
   );
   assert.equal(lines.filter((line) => line.includes('ping')).length, 2);
+  assert.match(lines.join('\n'), /1,000 hosts are reached, s +at most 1 +0\.90 +0\.85 to 1\.20/);
   assert.doesNotMatch(lines.join('\n'), /UDP|NaN|undefined/);
 });
 
@@ -72,10 +74,14 @@ test('writes between the marks of a document and nowhere else', () => {
 
 test('takes a part when asked, and writes down only the whole', () => {
   assert.equal(benchOptions({}).isWhole, true);
-  const part = benchOptions({ ONLY: 'udp64,ping', RUNS: '1', PATHS: 'vxlan' });
+  const part = benchOptions({ ONLY: 'udp64,ping,churn', RUNS: '1', PATHS: 'vxlan' });
   assert.deepEqual(
     part.measures.map(({ name }) => name),
     ['udp64', 'ping'],
+  );
+  assert.deepEqual(
+    part.scenes.map(({ name }) => name),
+    ['churn'],
   );
   assert.deepEqual([part.paths, part.runs, part.isWhole], [['vxlan'], 1, false]);
   assert.throws(() => benchOptions({ ONLY: 'udp65' }), /"udp65" is none of tcp1/);
