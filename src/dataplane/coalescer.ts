@@ -159,19 +159,16 @@ export class Coalescer {
   }
 
   #continuesIp(at: number): boolean {
-    const { bytes } = this.#memory;
+    const memory = this.#memory;
+    const { bytes } = memory;
     const first = this.#at;
     if (bytes[at + IPV4.DSCP_AND_ECN] !== bytes[first + IPV4.DSCP_AND_ECN]) return false;
     if (bytes[at + IPV4.TTL] !== bytes[first + IPV4.TTL]) return false;
-    if (
-      readU16Be(bytes, at + IPV4.FLAGS_AND_FRAGMENT) !== readU16Be(bytes, first + IPV4.FLAGS_AND_FRAGMENT)
-    ) {
-      return false;
-    }
-    if (readI32Be(bytes, at + IPV4.SOURCE) !== readI32Be(bytes, first + IPV4.SOURCE)) return false;
-    if (readI32Be(bytes, at + IPV4.DESTINATION) !== readI32Be(bytes, first + IPV4.DESTINATION)) return false;
+    if (!memory.isSame16(at + IPV4.FLAGS_AND_FRAGMENT, first + IPV4.FLAGS_AND_FRAGMENT)) return false;
+    if (!memory.isSame32(at + IPV4.SOURCE, first + IPV4.SOURCE)) return false;
+    if (!memory.isSame32(at + IPV4.DESTINATION, first + IPV4.DESTINATION)) return false;
     const transport = IPV4_HEADER_BYTES;
-    if (readI32Be(bytes, at + transport) !== readI32Be(bytes, first + transport)) return false; // the two ports
+    if (!memory.isSame32(at + transport, first + transport)) return false; // the two ports
     const identification = readU16Be(bytes, at + IPV4.IDENTIFICATION);
     const firstIdentification = readU16Be(bytes, first + IPV4.IDENTIFICATION);
     if (identification === ((firstIdentification + this.#packets) & 0xffff)) return true;
@@ -181,7 +178,8 @@ export class Coalescer {
   }
 
   #continuesTcp(at: number): boolean {
-    const { bytes } = this.#memory;
+    const memory = this.#memory;
+    const { bytes } = memory;
     const tcp = at + IPV4_HEADER_BYTES;
     const first = this.#at + IPV4_HEADER_BYTES;
     const sequence = (readI32Be(bytes, first + TCP.SEQUENCE) + this.#packets * this.#segmentBytes) | 0;
@@ -189,12 +187,11 @@ export class Coalescer {
     if (bytes[tcp + TCP.DATA_OFFSET] !== bytes[first + TCP.DATA_OFFSET]) return false;
     const flags = (bytes[tcp + TCP.FLAGS] as number) & ~LAST_FLAGS;
     if (flags !== bytes[first + TCP.FLAGS]) return false;
-    if (readI32Be(bytes, tcp + TCP.ACKNOWLEDGEMENT) !== readI32Be(bytes, first + TCP.ACKNOWLEDGEMENT)) {
-      return false;
-    }
-    if (readU16Be(bytes, tcp + TCP.WINDOW) !== readU16Be(bytes, first + TCP.WINDOW)) return false;
-    for (let word = TCP.URGENT_POINTER; word < this.#headerBytes - IPV4_HEADER_BYTES; word += 2) {
-      if (readU16Be(bytes, tcp + word) !== readU16Be(bytes, first + word)) return false;
+    if (!memory.isSame32(tcp + TCP.ACKNOWLEDGEMENT, first + TCP.ACKNOWLEDGEMENT)) return false;
+    if (!memory.isSame16(tcp + TCP.WINDOW, first + TCP.WINDOW)) return false;
+    if (!memory.isSame16(tcp + TCP.URGENT_POINTER, first + TCP.URGENT_POINTER)) return false;
+    for (let word = TCP_HEADER_BYTES; word < this.#headerBytes - IPV4_HEADER_BYTES; word += 4) {
+      if (!memory.isSame32(tcp + word, first + word)) return false;
     }
     return true;
   }

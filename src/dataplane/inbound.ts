@@ -10,7 +10,8 @@ import { Lanes } from './lanes.js';
 import type { Now } from './now.js';
 import { PacketBatch } from './packet-batch.js';
 import type { PacketMemory } from './packet-memory.js';
-import type { PeerTable } from './peer-table.js';
+import { NO_ROW, type PeerTable } from './peer-table.js';
+import { RepeatedHeader } from './repeated-header.js';
 import type { Rules } from './rules.js';
 import { ANSWER, answerOf, dropOf, rowOf, verdictFromNetwork } from './verdict.js';
 
@@ -28,6 +29,9 @@ export class Inbound {
   readonly #lanes = new Lanes(BATCH_PACKETS);
   readonly #rows = new Int32Array(BATCH_PACKETS);
   readonly #coalescer: Coalescer;
+  readonly #header: RepeatedHeader;
+  /** The peer of the last datagram. */
+  #row = NO_ROW;
 
   constructor(memory: PacketMemory, peers: PeerTable, counters: Counters, answerer: Answerer) {
     this.#memory = memory;
@@ -36,6 +40,7 @@ export class Inbound {
     this.#answerer = answerer;
     this.#batch = new PacketBatch(memory, BATCH_BYTES, BATCH_PACKETS);
     this.#coalescer = new Coalescer(memory);
+    this.#header = new RepeatedHeader(memory);
   }
 
   /** Forwards what one call brings. Returns 0, or the errno of a socket that cannot be read. */
@@ -44,6 +49,8 @@ export class Inbound {
     const result = socket.receive(batch);
     if (result < 0) return -result;
     this.#lanes.clear();
+    // Rules and peers may be others than in the last batch.
+    this.#header.forget();
     for (let slot = 0; slot < batch.count; slot++) this.#decide(slot, socket, rules, now);
     for (let lane = 0; lane < this.#lanes.count; lane++) this.#putTogether(lane, tun, now);
     this.#write(tun, now);
@@ -57,15 +64,20 @@ export class Inbound {
     const length = batch.lengths[slot] as number;
     const from = batch.addresses[slot] as number;
     const port = batch.ports[slot] as number;
-    const verdict = verdictFromNetwork(bytes, at, length, from, port, rules, this.#peers);
-    const row = rowOf(verdict);
-    if (dropOf(verdict) !== 0) {
-      this.#counters.dropped(row, 1, dropOf(verdict));
-      if (answerOf(verdict) === ANSWER.NONE) return;
-      const packet = bytes.subarray(at, at + length);
-      this.#answerer.answerPeer(answerOf(verdict), packet, from, rules, socket, now.monotonicMs);
-      return;
+    if (!this.#header.repeats(at, length, from, port)) {
+      const verdict = verdictFromNetwork(bytes, at, length, from, port, rules, this.#peers);
+      this.#row = rowOf(verdict);
+      if (dropOf(verdict) !== 0) {
+        this.#header.forget();
+        this.#counters.dropped(this.#row, 1, dropOf(verdict));
+        if (answerOf(verdict) === ANSWER.NONE) return;
+        const packet = bytes.subarray(at, at + length);
+        this.#answerer.answerPeer(answerOf(verdict), packet, from, rules, socket, now.monotonicMs);
+        return;
+      }
+      this.#header.keep(at, length, from, port);
     }
+    const row = this.#row;
     decrementTtl(bytes, at);
     this.#rows[slot] = row;
     const protocol = bytes[at + IPV4.PROTOCOL] as number;

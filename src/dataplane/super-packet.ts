@@ -112,7 +112,7 @@ export class SuperPacket {
   /** Writes the header of packet `index` to `into`. */
   writeHeader(index: number, into: number): void {
     const { bytes } = this.#memory;
-    bytes.copyWithin(into, this.#at, this.#at + this.headerBytes);
+    this.#memory.copyWords(this.#at, into, this.headerBytes);
     const totalBytes = this.headerBytes + this.payloadBytes(index);
     const identification = (readU16Be(bytes, this.#at + IPV4.IDENTIFICATION) + index) & 0xffff;
     writeU16Be(bytes, into + IPV4.TOTAL_LENGTH, totalBytes);

@@ -12,6 +12,14 @@ export function addressOf({ buffer, byteOffset }: Uint8Array | Uint32Array): num
   return Number(koffi.address(buffer)) + byteOffset;
 }
 
+/**
+ * An address as an argument of a call. Its number is too large to be anything but an object of its own, and V8 makes another
+ * one for each call; a BigInt is made once.
+ */
+export function argumentOf(memory: Uint8Array | Uint32Array): bigint {
+  return BigInt(addressOf(memory));
+}
+
 /** Writes an address to the two 32-bit words at `word`: every processor that koffi runs on is little-endian. */
 export function writeAddress(words: Uint32Array, word: number, address: number): void {
   words[word] = address % HIGH;
@@ -39,11 +47,14 @@ export class Origin {
 
 export class Gather {
   readonly address: number;
+  /** The same as an argument. */
+  readonly argument: bigint;
   readonly #words = new Uint32Array((MOST_VECTORS * VECTOR_BYTES) / 4);
   #origin: Origin | undefined;
 
   constructor() {
     this.address = addressOf(this.#words);
+    this.argument = argumentOf(this.#words);
   }
 
   /** Fills the array with the pieces from `from` to before `to`; returns how many they are. */

@@ -1,5 +1,4 @@
 /** What the packet loop of a worker thread has of the system: its devices, a clock, and waiting for packets. */
-import { performance } from 'node:perf_hooks';
 import koffi from 'koffi';
 import type { Now } from '../dataplane/now.js';
 import { type PacketIo, READY } from '../dataplane/packet-loop.js';
@@ -9,6 +8,11 @@ import { UdpSocket } from './udp-socket.js';
 const libc = koffi.load('libc.so.6');
 const read = libc.func('intptr_t read(int fd, void *buffer, size_t bytes)');
 const poll = libc.func('int poll(void *fds, unsigned long count, int timeoutMs)');
+const clockGettime = libc.func('int clock_gettime(int clock, void *timespec)');
+
+// linux/time.h
+const CLOCK_REALTIME = 0;
+const CLOCK_MONOTONIC = 1;
 
 // asm-generic values.
 const POLLIN = 0x1;
@@ -19,21 +23,39 @@ const POLLNVAL = 0x20;
 /** For a worker thread that blocks. `eventFd` is what the control plane writes to, to wake it. */
 export function createPacketIo(eventFd: number): PacketIo {
   const poller = new Poller(eventFd);
+  const time = new Time();
   return {
     tun: ({ fd, offloads }) => new TunQueue(fd, offloads),
     socket: ({ fd, offloads }) => new UdpSocket(fd, offloads),
     wait: (tunFd, socketFd, timeoutMs) => poller.wait(tunFd, socketFd, timeoutMs),
-    now,
+    now: () => time.look(),
   };
 }
 
-/** One for all turns: a new one for each would be what a lone packet allocates. */
-const time = { monotonicMs: 0, epochMs: 0 };
+/** In memory that is made once: what performance.now() and Date.now() return is what a lone packet would allocate. */
+class Time implements Now {
+  readonly #ms = new Float64Array(2);
+  /** struct timespec, of which nanoseconds and, until 2106, seconds are in the low halves. */
+  readonly #timespec = new Uint32Array(4);
 
-function now(): Now {
-  time.monotonicMs = performance.now();
-  time.epochMs = Date.now();
-  return time;
+  get monotonicMs(): number {
+    return this.#ms[0] as number;
+  }
+
+  get epochMs(): number {
+    return this.#ms[1] as number;
+  }
+
+  look(): Now {
+    this.#read(CLOCK_MONOTONIC, 0);
+    this.#read(CLOCK_REALTIME, 1);
+    return this;
+  }
+
+  #read(clock: number, into: number): void {
+    clockGettime(clock, this.#timespec);
+    this.#ms[into] = (this.#timespec[0] as number) * 1e3 + (this.#timespec[2] as number) / 1e6;
+  }
 }
 
 class Poller {

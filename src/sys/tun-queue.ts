@@ -9,7 +9,7 @@ import type { Messages } from '../dataplane/messages.js';
 import { HEADROOM_BYTES, MOST_PACKET_BYTES, type PacketBatch } from '../dataplane/packet-batch.js';
 import { VIRTIO_NET_HEADER_BYTES, writePlainHeader } from '../wire/virtio-net.js';
 import { endOfBatch } from './end-of-batch.js';
-import { addressOf, Gather, Origin } from './gather.js';
+import { argumentOf, Gather, Origin } from './gather.js';
 
 const libc = koffi.load('libc.so.6');
 // koffi has no ssize_t; intptr_t is as wide, and comes as a number when it fits.
@@ -21,9 +21,9 @@ export class TunQueue implements TunDevice {
   readonly #fd: number;
   readonly #headerBytes: number;
   readonly #gather = new Gather();
-  /** Where the next packet goes: one struct iovec. An address as an argument would be a new number for each packet. */
+  /** Where the next packet goes: one struct iovec. Its address as an argument of read(2) would be another one for each packet. */
   readonly #place = new Uint32Array(4);
-  readonly #placeAddress = addressOf(this.#place);
+  readonly #placeArgument = argumentOf(this.#place);
   #origin: Origin | undefined;
 
   constructor(fd: number, offloads: TunOffloads) {
@@ -42,7 +42,7 @@ export class TunQueue implements TunDevice {
     while (batch.count < batch.capacity && at + MOST_PACKET_BYTES <= batch.to) {
       if (headerBytes === 0) writePlainHeader(batch.bytes, at - VIRTIO_NET_HEADER_BYTES);
       origin.write(this.#place, 0, at - headerBytes);
-      const bytes = (readv(this.#fd, this.#placeAddress, 1) as number) - headerBytes;
+      const bytes = (readv(this.#fd, this.#placeArgument, 1) as number) - headerBytes;
       if (bytes < 0) return endOfBatch(batch);
       batch.at[batch.count] = at;
       batch.lengths[batch.count++] = bytes;
@@ -59,7 +59,7 @@ export class TunQueue implements TunDevice {
     for (let message = 0; message < messages.count; message++) {
       const end = messages.pieceEnds[message] as number;
       const count = this.#gather.fill(messages, piece + skipped, end);
-      const failed = writev(this.#fd, this.#gather.address, count) < 0;
+      const failed = writev(this.#fd, this.#gather.argument, count) < 0;
       messages.errnos[message] = failed ? koffi.errno() : 0;
       piece = end;
     }

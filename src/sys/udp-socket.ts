@@ -12,7 +12,7 @@ import type { Messages } from '../dataplane/messages.js';
 import type { PacketBatch } from '../dataplane/packet-batch.js';
 import { readI32Be, readU16Be, writeI32Be, writeU16Be } from '../wire/big-endian.js';
 import { endOfBatch } from './end-of-batch.js';
-import { addressOf, Gather, writeAddress } from './gather.js';
+import { addressOf, argumentOf, Gather, writeAddress } from './gather.js';
 
 const libc = koffi.load('libc.so.6');
 const sendmsg = libc.func('intptr_t sendmsg(int fd, uintptr_t message, int flags)');
@@ -92,7 +92,7 @@ class Sender {
   readonly #control = new Uint32Array(CONTROL_SPACE_BYTES / 4);
   readonly #message = new Uint32Array(MESSAGE_WORDS);
   readonly #gather = new Gather();
-  readonly #messageAddress = addressOf(this.#message);
+  readonly #messageArgument = argumentOf(this.#message);
 
   constructor() {
     new Uint16Array(this.#to.buffer)[0] = AF_INET;
@@ -137,7 +137,7 @@ class Sender {
     this.#message[VECTOR_COUNT] = this.#gather.fill(messages, from, end);
     this.#control[CONTROL_VALUE] = segmentBytes;
     this.#message[CONTROL_BYTES] = segmentBytes === 0 ? 0 : CONTROL_SPACE_BYTES;
-    return sendmsg(fd, this.#messageAddress, SEND_FLAGS) < 0 ? koffi.errno() : 0;
+    return sendmsg(fd, this.#messageArgument, SEND_FLAGS) < 0 ? koffi.errno() : 0;
   }
 }
 
@@ -150,7 +150,7 @@ class Receiver {
   readonly #controls = new Uint32Array((MESSAGES * CONTROL_SPACE_BYTES) / 4);
   readonly #vectors = new Uint32Array(MESSAGES * 4);
   readonly #messages = new Uint32Array(MESSAGES * MESSAGE_WORDS);
-  readonly #messagesAddress = addressOf(this.#messages);
+  readonly #messagesArgument = argumentOf(this.#messages);
   readonly #controlsAddress = addressOf(this.#controls);
   #batch: PacketBatch | undefined;
   #messageBytes = 0;
@@ -163,7 +163,7 @@ class Receiver {
       messages[next * MESSAGE_WORDS + NAME_BYTES] = SOCKADDR_BYTES;
       messages[next * MESSAGE_WORDS + CONTROL_BYTES] = CONTROL_SPACE_BYTES;
     }
-    const received = recvmmsg(fd, this.#messagesAddress, MESSAGES, MSG_DONTWAIT, 0) as number;
+    const received = recvmmsg(fd, this.#messagesArgument, MESSAGES, MSG_DONTWAIT, 0) as number;
     if (received < 0) return endOfBatch(batch);
     for (let next = 0; next < received; next++) this.#split(batch, next);
     return batch.count;
