@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 # Directories are listed too: their time changes when a file in them goes away. The dots keep the directory
 # test/. apart from the target test.
-sources := $(shell find src/. test/. examples/. bench/. -type d -o -name '*.ts')
+sources := $(shell find src/. test/. examples/. bench/. scripts/. -type d -o -name '*.ts')
 
 PREFIX ?= /usr/local
 
@@ -88,4 +88,5 @@ node_modules/.package-lock.json: package-lock.json
 dist/.built: tsconfig.json node_modules/.package-lock.json $(sources)
 	rm -rf dist
 	node_modules/.bin/tsc -p .
+	node dist/scripts/bundle.js
 	@touch $@

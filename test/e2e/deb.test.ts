@@ -33,13 +33,13 @@ test('the Debian packages', { timeout: TEST_MS }, async (t) => {
     await t.test('ours holds what is executed, and little else', async () => {
       const listing = await outputOf(['dpkg-deb', '--contents', join(directory, ours)]);
       for (const path of [
-        'dist/src/main.js',
+        'dist/program/bin/main.js',
         'node_modules/koffi/package.json',
         'node_modules/etcd3/package.json',
       ])
         assert.ok(listing.includes(`./usr/lib/flannelette/${path}\n`), `${path} in\n${listing}`);
       const foreign =
-        /\/node_modules\/(typescript|@biomejs|fast-check|@types|node-addon-api)\/|\.(ts|map|md|cc|c|h)$/m;
+        /\/node_modules\/(typescript|@biomejs|fast-check|@types|node-addon-api)\/|\.(ts|map|cc|c|h)$|(?<!LICEN[CS]E)\.md$/m;
       const program = listing.split('\n').filter((line) => line.includes('./usr/lib/flannelette/'));
       assert.deepEqual(
         program.filter((line) => foreign.test(line)),

@@ -76,7 +76,7 @@ test('make install', { timeout: TEST_MS }, async (t) => {
 
     await t.test('a second time leaves nothing of the first', async () => {
       const before = await filesIn(destination);
-      await outputOf(['touch', join(root, 'lib/flannelette/dist/src/of-an-older-version.js')]);
+      await outputOf(['touch', join(root, 'lib/flannelette/dist/program/of-an-older-version.js')]);
       await make('install', destination);
       assert.deepEqual(await filesIn(destination), before);
     });

@@ -30,7 +30,7 @@ test('the npm package runs after npm install -g, from what is in the cache', {
     const listing = (await outputOf(['tar', '--list', '--file', join(directory, archive)])).split('\n');
     for (const path of [
       'bin/flannelette',
-      'dist/src/main.js',
+      'dist/program/bin/main.js',
       'docs/install.md',
       'examples/flannelette.yaml',
       'packaging/systemd/flannelette.service',

@@ -13,12 +13,13 @@ export function repositoryRoot(): string {
   return directory;
 }
 
-/** The command line of the program as compiled beside the running test, with the option that bin/flannelette has. */
+/** The command line of the program as built beside the running test, with the options that bin/flannelette has. */
 export function flannelette(...args: readonly string[]): readonly string[] {
   return [
     process.execPath,
     '--max-semi-space-size=2',
-    fileURLToPath(new URL('../../src/main.js', import.meta.url)),
+    '--optimize-for-size',
+    fileURLToPath(new URL('../../program/bin/main.js', import.meta.url)),
     ...args,
   ];
 }

@@ -20,11 +20,7 @@ export async function openClient(
   section: EtcdStoreSection,
   readSecret: ReadSecret,
 ): Promise<Etcd3> {
-  const [{ Etcd3 }, { noop }, { InterceptingCall }] = await Promise.all([
-    import('etcd3'),
-    import('cockatiel'),
-    import('@grpc/grpc-js'),
-  ]);
+  const { Etcd3, InterceptingCall, noop } = await import('./packages.js');
   // Without it a member that has lost its quorum keeps a watch open and silent for ever.
   const requireLeader: Interceptor = (callOptions, next) =>
     new InterceptingCall(next(callOptions), {
