@@ -37,6 +37,7 @@ export function commandContext(): CommandContext {
     readConfig: readConfigFile,
     schemaPath: packagedPath('docs/config.schema.json'),
     configReference: async () => (await import('./config/reference.js')).configReference(),
+    readPlan: async (text) => (await import('./config/plan-schema.js')).readPlan(text),
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
     forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),

@@ -8,6 +8,8 @@ export const EXIT = {
   /** `doctor`, `ping`: something is wrong. */
   ailing: 1,
   failed: 2,
+  /** `apply --plan`: the world is not what the plan was made for. */
+  stale: 5,
   /** Still converging at the time-out. */
   converging: 6,
   /** Something foreign has the place of something wanted, or another subnet is, and nobody has said yes to it. */
@@ -26,6 +28,7 @@ export const EXIT_MEANINGS = [
   ['0', 'done; in sync; ready'],
   ['1', 'drift, not ready, or something is wrong (`doctor`, `ping`)'],
   ['2', 'failed'],
+  ['5', 'the saved plan is out of date; the message says what has moved'],
   ['6', 'still converging at the time-out'],
   ['7', 'something foreign is in the place of something wanted, or a renumbering is not allowed'],
   ['64, 65', 'wrong usage, invalid file'],

@@ -11,8 +11,12 @@ export function formatted(format: Format, document: object, text: () => string):
     case 'table':
       return printableLines(text());
     case 'json':
-      return `${JSON.stringify(document, null, 2)}\n`;
+      return jsonText(document);
     case 'yaml':
       return dump(JSON.parse(JSON.stringify(document)));
   }
+}
+
+export function jsonText(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -1,12 +1,13 @@
 /** The command line: verbs and options, and what an error becomes. */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { KindName } from '../model/objects.js';
 import { printableLines } from '../model/printable.js';
 import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
 import { commandOutline } from './command-outline.js';
 import { apply } from './commands/apply.js';
 import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
-import { diff } from './commands/diff.js';
+import { diff, type PlanFormat } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
 import { explain } from './commands/explain.js';
 import { init } from './commands/init.js';
@@ -18,6 +19,7 @@ import { validate } from './commands/validate.js';
 import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
 import { CommandError, EXIT, EXIT_MEANINGS, type ExitCode, terraformExitCode } from './exit-codes.js';
+import { kindList } from './kinds.js';
 import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
 import { briefText, peersText, statusText } from './render-status.js';
@@ -63,6 +65,8 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
   const output = () =>
     new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
   const adopt = () => new Option('--adopt', 'take over what a stopped flanneld left on this host');
+  const only = () =>
+    new Option('--only <kinds>', 'these kinds of objects alone, such as routes,files').argParser(kindList);
   const timeout = () =>
     new Option('--timeout <duration>', 'how long to try, such as 30s or 2m')
       .argParser(durationMs)
@@ -80,13 +84,21 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     });
   verb('diff', 'show what would be changed; writes nothing')
     .addOption(file())
-    .addOption(output())
+    .addOption(
+      new Option('-o, --output <format>', 'how to print the plan')
+        .choices([...FORMATS, 'wide'])
+        .default('table'),
+    )
     .addOption(adopt())
+    .addOption(only())
+    .option('--out <path>', 'save the plan for apply --plan')
     .option('--detailed-exitcode', 'end with 2 for drift and with 1 for any failure, as Terraform does')
     .action(async (options: DiffFlags) => {
       const differing = diff(context, path(options), {
         format: options.output,
         adopt: options.adopt ?? false,
+        ...(options.only && { only: options.only }),
+        ...(options.out !== undefined && { out: context.absolutePath(options.out) }),
       });
       if (options.detailedExitcode !== true) return done(await differing);
       done(terraformExitCode(await differing.catch((error: unknown) => exitCodeOf(error, context))));
@@ -96,6 +108,10 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addOption(output())
     .addOption(timeout())
     .addOption(adopt())
+    .addOption(only())
+    .addOption(
+      new Option('--plan <path>', 'do exactly what a saved plan says').conflicts(['file', 'adopt', 'only']),
+    )
     .option('--allow-renumber', 'take another subnet in place of the one in use, where one is wanted')
     .action(async (options: ApplyFlags) =>
       done(
@@ -104,6 +120,8 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
           timeoutMs: options.timeout,
           adopt: options.adopt ?? false,
           allowRenumber: options.allowRenumber ?? false,
+          ...(options.only && { only: options.only }),
+          ...(options.plan !== undefined && { plan: context.absolutePath(options.plan) }),
         }),
       ),
     );
@@ -196,11 +214,15 @@ interface ApplyFlags {
   readonly timeout: number;
   readonly adopt?: boolean;
   readonly allowRenumber?: boolean;
+  readonly only?: readonly KindName[];
+  readonly plan?: string;
 }
 
 interface DiffFlags {
   readonly file: string;
-  readonly output: Format;
+  readonly output: PlanFormat;
+  readonly only?: readonly KindName[];
+  readonly out?: string;
   readonly adopt?: boolean;
   readonly detailedExitcode?: boolean;
 }

@@ -1,56 +1,32 @@
-/** Plans as text and as data. Pure. */
-import { KINDS, type KindName, type PlannedAction, type Plans } from '../model/objects.js';
+/** Plans as text. Pure. */
+import { KINDS } from '../model/objects.js';
+import type { Origin } from '../model/origin.js';
 import type { Action, ForeignConflict } from '../model/plan.js';
+import type { ExplainedAction, PlanDocument } from '../model/plan-document.js';
 import type { Renumbering } from '../model/renumbering.js';
 import { stateSummary } from './render-state.js';
-
-export interface PlanDocument {
-  readonly apiVersion: 'flannelette/v1';
-  readonly kind: 'Plan';
-  readonly actions: readonly PlannedAction[];
-  readonly foreign: readonly (ForeignConflict & { readonly kind: KindName })[];
-  /** Another subnet than the one that this host has in use. */
-  readonly renumbering?: Renumbering;
-  readonly summary: {
-    readonly create: number;
-    readonly update: number;
-    readonly delete: number;
-    readonly foreign: number;
-  };
-}
-
-export function planDocument(plans: Plans, renumbering?: Renumbering): PlanDocument {
-  const actions = KINDS.flatMap((kind) =>
-    (plans[kind]?.actions ?? []).map((action) => ({ kind, ...action })),
-  );
-  const foreign = KINDS.flatMap((kind) =>
-    (plans[kind]?.foreign ?? []).map((conflict) => ({ kind, ...conflict })),
-  );
-  const count = (verb: Action['verb']) => actions.filter((action) => action.verb === verb).length;
-  return {
-    apiVersion: 'flannelette/v1',
-    kind: 'Plan',
-    actions,
-    foreign,
-    ...(renumbering && { renumbering }),
-    summary: {
-      create: count('create'),
-      update: count('update'),
-      delete: count('delete'),
-      foreign: foreign.length,
-    },
-  };
-}
 
 const SIGN = { create: '+', update: '~', delete: '-' } as const satisfies Record<Action['verb'], string>;
 
 /** A block for each kind, a line for each object; the last line counts. */
-export function planText({ actions, foreign, renumbering, summary }: PlanDocument): string {
+export function planText(document: PlanDocument): string {
+  return textOf(document, (action, width) => [actionLine(action, width)]);
+}
+
+/** The same with all that is known of each change below its line. */
+export function widePlanText(document: PlanDocument): string {
+  return textOf(document, (action, width) => [actionLine(action, width), ...detailLines(action)]);
+}
+
+function textOf(
+  { actions, foreign, renumbering, summary }: PlanDocument,
+  linesOf: (action: ExplainedAction, width: number) => readonly string[],
+): string {
   const lines: string[] = [];
   const width = Math.max(0, ...[...actions, ...foreign].map(({ key }) => key.length));
   for (const kind of KINDS) {
     const ofKind = [
-      ...actions.filter((action) => action.kind === kind).map((action) => actionLine(action, width)),
+      ...actions.filter((action) => action.kind === kind).flatMap((action) => linesOf(action, width)),
       ...foreign.filter((conflict) => conflict.kind === kind).map((conflict) => foreignLine(conflict, width)),
     ];
     if (ofKind.length > 0) lines.push(kind, ...ofKind);
@@ -60,11 +36,34 @@ export function planText({ actions, foreign, renumbering, summary }: PlanDocumen
   return `${lines.join('\n')}\n`;
 }
 
-export function actionLine({ kind, verb, key, reason, interrupts, after }: PlannedAction, width = 0): string {
+export function actionLine(action: ExplainedAction, width = 0): string {
+  const { kind, verb, key, reason, interrupts, after, from } = action;
   // A plan's state is always of the action's own kind; the pair cannot be told to the compiler.
   const detail = verb === 'create' ? stateSummary(kind, after as never) : '';
   const what = detail === '' ? reason : `${reason} (${detail})`;
-  return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}`;
+  const places = from === undefined ? '' : `  <- ${originText(from)}`;
+  return `  ${SIGN[verb]} ${key.padEnd(width)}  ${what}${interrupts ? '  [interrupts traffic]' : ''}${places}`;
+}
+
+/** `flannelette.yaml:2, subnets/4.0.32.0-24 at revision 17`. */
+export function originText({ config, store }: Pick<Origin, 'config' | 'store'>): string {
+  const written =
+    config?.file === undefined
+      ? config && `default of ${config.key}`
+      : `${config.file.replace(/^.*\//, '')}:${config.line}`;
+  const stored = store && `${store.key} at revision ${store.revision}`;
+  return [written, stored].filter((text) => text !== undefined).join(', ');
+}
+
+function detailLines({ from, requires, before, after }: ExplainedAction): readonly string[] {
+  const rows: readonly (readonly [name: string, text: string | undefined])[] = [
+    ['because', from?.rule],
+    ['key', from?.config?.key],
+    ['needs', requires.length === 0 ? undefined : requires.join(', ')],
+    ['found', before === undefined ? undefined : JSON.stringify(before)],
+    ['wanted', after === undefined ? undefined : JSON.stringify(after)],
+  ];
+  return rows.flatMap(([name, text]) => (text === undefined ? [] : `      ${name.padEnd(8)}${text}`));
 }
 
 export function foreignLine({ key, reason }: ForeignConflict, width = 0): string {

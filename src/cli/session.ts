@@ -1,6 +1,7 @@
 /** What the commands are given to work with. compose.ts makes it; tests make it from fakes. */
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
+import type { PlanDocument } from '../model/plan-document.js';
 import type { Clock, ControlSocket, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
@@ -34,6 +35,8 @@ export interface CommandContext {
   readonly schemaPath: string;
   /** What the file may hold. */
   configReference(): Promise<ConfigReference>;
+  /** A saved plan's text, or what is wrong with it. */
+  readPlan(text: string): Promise<{ readonly plan: PlanDocument } | { readonly error: string }>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;
   /** The daemon's packet loop. Quick to load: packets wait for it. */

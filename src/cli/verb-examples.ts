@@ -2,8 +2,8 @@
 export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   init: ['flannelette init -f new.yaml'],
   validate: ['flannelette validate /etc/flannelette.yaml'],
-  diff: ['flannelette diff -f flannelette.yaml -o json'],
-  apply: ['flannelette apply -f flannelette.yaml --timeout 2m'],
+  diff: ['flannelette diff -f flannelette.yaml -o json', 'flannelette diff --out plan.json'],
+  apply: ['flannelette apply -f flannelette.yaml --timeout 2m', 'flannelette apply --plan plan.json'],
   run: ['flannelette run -f flannelette.yaml'],
   status: ['flannelette status --brief'],
   peers: ['flannelette peers -f flannelette.yaml'],

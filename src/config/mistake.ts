@@ -54,6 +54,15 @@ export function pathText(path: Path): string {
     .join('');
 }
 
+/** The inverse of `pathText`, for the keys of the schema: `store.static.peers[2].subnet`. */
+export function pathOf(text: string): Path {
+  return text
+    .split('.')
+    .flatMap((step) =>
+      step.split(/[[\]]/).flatMap((part) => (/^\d+$/.test(part) ? Number(part) : part || [])),
+    );
+}
+
 /** A key may hold anything; printed, it must stay on its line. */
 function oneLine(key: string): string {
   const plain = /^[\w./<-]{1,60}$/.test(key);

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import type { Config } from '../model/config.js';
 import type { ConfigError } from '../model/config-error.js';
+import type { ConfigPlaces } from '../model/config-places.js';
 import { configOf } from './config-of.js';
 import { MOST_REPORTED, mistakesOf, valueAt } from './issues.js';
-import { type Mistake, pathText, type RuleMistake } from './mistake.js';
+import { type Mistake, pathOf, pathText, type RuleMistake } from './mistake.js';
 import type { Path } from './outline.js';
 import { ruleMistakes } from './rules.js';
 import { configSchema, type FileValues } from './schema.js';
@@ -15,7 +16,7 @@ import { readYaml, type YamlDocument } from './yaml.js';
 export function readConfig(
   text: string,
   file: string,
-): { readonly config: Config } | { readonly errors: readonly ConfigError[] } {
+): { readonly config: Config; readonly places: ConfigPlaces } | { readonly errors: readonly ConfigError[] } {
   const document = readYaml(text);
   if ('fault' in document) {
     const { place, ...fault } = document.fault;
@@ -28,7 +29,17 @@ export function readConfig(
   ]
     .sort((left, right) => left.line - right.line || left.column - right.column)
     .slice(0, MOST_REPORTED);
-  return errors.length > 0 || values === undefined ? { errors } : { config: configOf(values) };
+  if (errors.length > 0 || values === undefined) return { errors };
+  return { config: configOf(values), places: placesIn(document, file) };
+}
+
+function placesIn(document: YamlDocument, file: string): ConfigPlaces {
+  return (key) => {
+    const path = pathOf(key);
+    return valueAt(document.value, path) === undefined
+      ? undefined
+      : { file, line: document.keyAt(path).line };
+  };
 }
 
 function placed({ at, path, ...mistake }: Mistake, document: YamlDocument, file: string): ConfigError {

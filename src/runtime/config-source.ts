@@ -1,8 +1,9 @@
 /** The YAML file as the daemon sees it: read again whenever it may have changed. */
 import type { Config } from '../model/config.js';
+import type { ConfigPlaces } from '../model/config-places.js';
 
 export type ConfigReading =
-  | { readonly config: Config }
+  | { readonly config: Config; readonly places: ConfigPlaces }
   /** Ready to print, every mistake with its place. */
   | { readonly error: string };
 

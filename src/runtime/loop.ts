@@ -5,7 +5,7 @@
  */
 import type { Desired } from '../model/diff.js';
 import type { KindName, PlannedAction, StateOf } from '../model/objects.js';
-import type { ActionResult, ResourceKey } from '../model/plan.js';
+import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { StatusMemory } from '../model/status-memory.js';
 import type { Clock, Log, Random } from '../ports.js';
@@ -145,7 +145,7 @@ export class Loop<K extends KindName> {
     const round = ++this.#begun;
     const desired = this.#deps.desired();
     this.#heldUntilMs = undefined;
-    const isHeld = (key: ResourceKey) => this.#isHeld(key);
+    const isHeld = ({ key }: Action) => this.#isHeld(key);
     if (desired === undefined) {
       this.#failures = 0;
       onReport({ ...NOTHING_DONE, kind, round, objects: [], troubles: [] }, []);

@@ -15,11 +15,12 @@ import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
 import { planRound, runRound } from './round.js';
 
-/** The plan of every kind, from one look at the world. Writes nothing. */
+/** The plan of each of `kinds`, from one look at the world. Writes nothing. */
 export async function planAll(
   reconcilers: Reconcilers,
   objects: DesiredObjects,
   signal: AbortSignal,
+  kinds: readonly KindName[] = KINDS,
 ): Promise<Plans> {
   const plans: { [K in KindName]?: Plan<StateOf[K]> } = {};
   const remade = new Set<string>();
@@ -28,7 +29,7 @@ export async function planAll(
     if (reconciler !== undefined)
       plans[kind] = (await planRound(reconciler, objects[kind], signal, remade)) as (typeof plans)[K];
   };
-  for (const kind of KINDS) {
+  for (const kind of kinds) {
     await plan(kind);
     if (kind === 'link') for (const name of remadeDevices(plans.link)) remade.add(name);
   }
@@ -69,6 +70,10 @@ export interface ConvergeOptions {
   readonly desired: () => { readonly objects: DesiredObjects } | Undecided;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** The kinds that may be changed; of the others is only seen what is there. Default: all. */
+  readonly kinds?: readonly KindName[];
+  /** What may be done: a wish beyond it is a failure. Default: whatever is wanted. */
+  readonly isPlanned?: (action: PlannedAction) => boolean;
   /** Called for each action that was tried. */
   readonly onAction: (action: PlannedAction, result: ActionResult) => void;
 }
@@ -93,7 +98,7 @@ export async function converge(options: ConvergeOptions, signal: AbortSignal): P
     if (pass.done > 0) fruitless = 0;
     else if (pass.failures.length === 0 && pass.conflicts.length > 0)
       return { outcome: 'conflict', conflicts: pass.conflicts };
-    else if (++fruitless > RETRIES) return { outcome: 'failed', failures: pass.failures };
+    else if (++fruitless > RETRIES) return { outcome: 'failed', failures: failuresOf(pass) };
     if (clock.boottimeMs() >= deadline) return { outcome: 'timed out' };
     await clock.sleep(RETRY_AFTER_MS, signal);
   }
@@ -103,11 +108,18 @@ interface Pass {
   done: number;
   left: number;
   readonly failures: ActionResult[];
+  /** What nothing can come of while the rest stays as it is. */
+  readonly stuck: ActionResult[];
   readonly conflicts: ForeignConflict[];
 }
 
+/** What failed; else what was never tried, with the reason. */
+function failuresOf({ failures, stuck }: Pass): readonly ActionResult[] {
+  return failures.length > 0 ? failures : stuck;
+}
+
 async function runPass(options: ConvergeOptions, presence: Presence, signal: AbortSignal): Promise<Pass> {
-  const pass: Pass = { done: 0, left: 0, failures: [], conflicts: [] };
+  const pass: Pass = { done: 0, left: 0, failures: [], stuck: [], conflicts: [] };
   for (const kind of KINDS) await runKind(kind, 'additions', options, presence, pass, signal);
   // Deletes only after every addition of every kind, and not at all when one of those failed.
   if (pass.failures.length > 0) {
@@ -121,7 +133,7 @@ async function runPass(options: ConvergeOptions, presence: Presence, signal: Abo
 async function runKind<K extends KindName>(
   kind: K,
   only: 'additions' | 'deletions',
-  { reconcilers, desired, onAction }: ConvergeOptions,
+  { reconcilers, desired, onAction, kinds = KINDS, isPlanned = () => true }: ConvergeOptions,
   presence: Presence,
   pass: Pass,
   signal: AbortSignal,
@@ -135,10 +147,12 @@ async function runKind<K extends KindName>(
     return;
   }
   const objects = state.objects[kind];
+  const isChosen = kinds.includes(kind);
+  const isHeld = (action: Action) => !isChosen || !isPlanned({ kind, ...action });
   const round = await runRound(
     reconciler,
     objects,
-    { isPresent: (key) => presence.has(key, kind), only },
+    { isPresent: (key) => presence.has(key, kind), only, isHeld },
     signal,
   );
   const { planned, results, remaining } = round;
@@ -149,14 +163,26 @@ async function runKind<K extends KindName>(
       remaining,
     ),
   );
+  if (!isChosen) return;
   const actions = new Map(planned.actions.map((action) => [action.key, action]));
   for (const result of results) {
     const action = actions.get(result.key);
-    if (action !== undefined && result.outcome !== 'waiting') onAction({ kind, ...action }, result);
+    if (action === undefined) continue;
+    const reason = whyStuck(action, result);
+    if (reason !== undefined) {
+      pass.stuck.push({ ...result, error: new Error(reason) });
+      continue;
+    }
+    onAction({ kind, ...action }, result);
     if (result.outcome === 'done') pass.done++;
     if (result.outcome === 'failed') pass.failures.push(result);
   }
   const isOfThisHalf = ({ verb }: Action) => (verb === 'delete') === (only === 'deletions');
   pass.left += remaining.actions.filter(isOfThisHalf).length;
   if (only === 'additions') pass.conflicts.push(...remaining.foreign.filter(({ blocks }) => blocks));
+}
+
+function whyStuck({ verb, reason, requires }: Action, { outcome }: ActionResult): string | undefined {
+  if (outcome === 'waiting') return `${verb} needs ${requires.join(', ')}`;
+  return outcome === 'held' ? `${verb} is not in the plan: ${reason}` : undefined;
 }

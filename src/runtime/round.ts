@@ -17,7 +17,7 @@ export interface RoundOptions {
   /** Leaves the other half of the plan alone, for a caller that adds everything before it deletes anything. Default: both. */
   readonly only?: 'additions' | 'deletions';
   /** Actions that are not to be tried now. Default: none. */
-  readonly isHeld?: (key: ResourceKey) => boolean;
+  readonly isHeld?: (action: Action) => boolean;
 }
 
 /** Rejects with what observing rejected with, or with the signal's reason; failed actions are in the results. */
@@ -33,7 +33,7 @@ export async function runRound<State>(
   for (const action of planned.actions) {
     if (only !== undefined && (action.verb === 'delete') !== (only === 'deletions')) continue;
     if (!action.requires.every(isPresent)) waiting.push({ key: action.key, outcome: 'waiting' });
-    else if (isHeld(action.key)) waiting.push({ key: action.key, outcome: 'held' });
+    else if (isHeld(action)) waiting.push({ key: action.key, outcome: 'held' });
     else ready.push(action);
   }
   if (ready.length === 0) return { planned, results: waiting, remaining: planned };

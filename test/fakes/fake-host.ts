@@ -26,6 +26,7 @@ export class FakeHost {
   readonly store = new FakeStore();
   readonly commands = new FakeCommands();
   readonly clock = hastyClock();
+  readonly desk = new Map<string, string>();
   #read: { readonly text: string; readonly reading: ConfigReading } | undefined;
 
   /** By default a host with `eth0` and a default route. */
@@ -44,6 +45,7 @@ export class FakeHost {
   flannelette(...argv: readonly string[]): Promise<CommandResult> {
     const host = {
       clock: this.clock,
+      desk: this.desk,
       readText: (path: string) => this.#readText(path),
       readConfig: (path: string) => this.#readConfig(path),
       openSession: (config: Config) => this.session(config),

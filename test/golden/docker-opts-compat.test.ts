@@ -44,6 +44,7 @@ async function dockerOpts(
     readConfig: () => Promise.reject(new Error('docker-opts reads no configuration')),
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('docker-opts explains nothing')),
+    readPlan: () => Promise.reject(new Error('docker-opts plans nothing')),
     readText: async (path) => (await files.read(path))?.content,
     writeText: (path, content) => files.write(path, content, 0o644),
     forwarding: () => Promise.reject(new Error('docker-opts forwards nothing')),

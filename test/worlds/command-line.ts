@@ -2,6 +2,7 @@
 import { configErrorsText } from '../../src/cli/config-errors.js';
 import { runCommandLine } from '../../src/cli/program.js';
 import type { CommandContext, Session } from '../../src/cli/session.js';
+import { readPlan } from '../../src/config/plan-schema.js';
 import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import type { Clock } from '../../src/ports.js';
@@ -15,6 +16,8 @@ export interface CommandResult {
 
 export interface CommandHost {
   readonly clock: Clock;
+  /** What the operator saved and reads back, apart from the host's disk: path → text. */
+  readonly desk: Map<string, string>;
   /** Empty when there is no such file. */
   readText(path: string): Promise<string>;
   readConfig(path: string): Promise<ConfigReading>;
@@ -23,7 +26,7 @@ export interface CommandHost {
 
 /** Runs one command to its end, with every privilege and without a daemon. */
 export async function runFlannelette(host: CommandHost, argv: readonly string[]): Promise<CommandResult> {
-  const { clock, readText, readConfig, openSession } = host;
+  const { clock, desk, readText, readConfig, openSession } = host;
   let [stdout, stderr] = ['', ''];
   const context: CommandContext = {
     version: '0.0.0',
@@ -41,8 +44,9 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     readConfig,
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('No command of these tests explains')),
-    readText,
-    writeText: () => Promise.reject(new Error('Cannot write: no command of these tests does')),
+    readPlan: async (text) => readPlan(text),
+    readText: async (path) => desk.get(path) ?? readText(path),
+    writeText: async (path, content) => void desk.set(path, content),
     forwarding: () => Promise.reject(new Error('Cannot run a daemon here')),
     host: async () => ({
       routes: async () => [],

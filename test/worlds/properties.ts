@@ -3,14 +3,17 @@
  * do, touches nothing foreign, and destroy leaves nothing of ours.
  */
 import assert from 'node:assert/strict';
-import type { ApplyDocument } from '../../src/cli/commands/apply.js';
-import type { PlanDocument } from '../../src/cli/render-plan.js';
+import type { ApplyDocument } from '../../src/cli/render-apply.js';
+import { planSchema } from '../../src/config/plan-schema.js';
 import { KINDS } from '../../src/model/objects.js';
+import type { PlanDocument } from '../../src/model/plan-document.js';
 import type { CommandResult } from './command-line.js';
 import { isOnDevice, type Marks, shares, writtenFiles } from './marks.js';
 
 export interface Bench {
   flannelette(verb: string, ...options: readonly string[]): Promise<CommandResult>;
+  /** Where diff saves its plan, and apply takes it from. Absent: apply makes its own. */
+  readonly savedPlan?: string;
   /** The world, in the words that marks.ts reads. */
   lines(): Promise<readonly string[]>;
   /** Runs `body` and tells what was written meanwhile, by whomever. */
@@ -34,7 +37,7 @@ export async function checkWorld(bench: Bench, marks: Marks, ideal?: readonly st
   const plan = await diff(bench);
   if (plan === undefined) {
     await assertSilent(bench, 'an apply of nothing', async () => {
-      assert.equal((await apply(bench)).outcome, 'undecided');
+      assert.equal((await apply(bench, false)).outcome, 'undecided');
     });
     assert.deepEqual(await bench.lines(), before);
     return { verdict: 'undecided', announced: [], foreign: [] };
@@ -72,18 +75,23 @@ export async function checkWorld(bench: Bench, marks: Marks, ideal?: readonly st
 async function diff(bench: Bench): Promise<PlanDocument | undefined> {
   let result: CommandResult | undefined;
   await assertSilent(bench, 'diff', async () => {
-    result = await bench.flannelette('diff', '-o', 'json');
+    const out = bench.savedPlan === undefined ? [] : ['--out', bench.savedPlan];
+    result = await bench.flannelette('diff', '-o', 'json', ...out);
   });
   if (result?.exitCode === 2 && result.stderr.startsWith('Cannot plan:')) return undefined;
   assert.ok(result?.stdout, `diff printed no plan: ${result?.stderr}`);
   const plan = JSON.parse(result.stdout) as PlanDocument;
+  planSchema.parse(plan);
   const drift = plan.actions.length > 0 ? 1 : 0;
   assert.equal(result.exitCode, inTheWay(plan).length > 0 ? 7 : drift, 'the exit code of diff');
   return plan;
 }
 
-async function apply(bench: Bench): Promise<ApplyDocument> {
-  const { stdout, stderr } = await bench.flannelette('apply', '--allow-renumber', '-o', 'json');
+/** By the plan that the last diff saved, where the bench saves any; there is none of what cannot be wanted. */
+async function apply(bench: Bench, hasPlan = true): Promise<ApplyDocument> {
+  const isSaved = hasPlan && bench.savedPlan !== undefined;
+  const how = isSaved ? ['--plan', bench.savedPlan] : ['--allow-renumber'];
+  const { stdout, stderr } = await bench.flannelette('apply', '-o', 'json', ...how);
   assert.ok(stdout, `apply printed no result: ${stderr}`);
   return JSON.parse(stdout) as ApplyDocument;
 }
@@ -115,13 +123,14 @@ function assertAsAnnounced(done: ApplyDocument['actions'], announced: readonly P
     outcomes,
     done.map(() => 'done'),
   );
-  const carriedOut = done.map(({ outcome: _, ...action }) => action);
+  const carriedOut: readonly PlannedAction[] = done.map(({ outcome: _, ...action }) => action);
   const isDelete = ({ verb }: PlannedAction) => verb === 'delete';
   const deletes = KINDS.toReversed().flatMap((kind) =>
     announced.filter((action) => action.kind === kind && isDelete(action)),
   );
   const phases = [...announced.filter((action) => !isDelete(action)), ...deletes];
   assert.deepEqual(carriedOut, phases, 'apply did something else than diff had announced');
+  assert.equal(JSON.stringify(carriedOut), JSON.stringify(phases), 'the same in another order of its fields');
 }
 
 function assertForeignKept(

@@ -5,7 +5,7 @@ import type { Reconcilers } from '../../runtime/reconcilers.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { lookOnce } from '../look-once.js';
-import { actionLine, foreignLine, planDocument } from '../render-plan.js';
+import { actionLine, foreignLine } from '../render-plan.js';
 import type { CommandContext } from '../session.js';
 
 export interface DestroyOptions {
@@ -42,8 +42,9 @@ export async function destroy(
       context.signal,
     );
     await host.forget(config);
-    const { foreign } = planDocument(await planAll(reconcilers, NOTHING, context.signal));
-    for (const conflict of foreign) context.out(`${foreignLine(conflict)}\n`);
+    const plans = await planAll(reconcilers, NOTHING, context.signal);
+    for (const conflict of KINDS.flatMap((kind) => plans[kind]?.foreign ?? []))
+      context.out(`${foreignLine(conflict)}\n`);
     context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
     if (convergence.outcome === 'converged') return EXIT.done;
     return convergence.outcome === 'timed out' ? EXIT.converging : EXIT.failed;

@@ -3,6 +3,7 @@
 import { configErrorsText } from '../../../src/cli/config-errors.js';
 import { runCommandLine } from '../../../src/cli/program.js';
 import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
+import { readPlan } from '../../../src/config/plan-schema.js';
 import { readConfig } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
 import type { ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
@@ -108,6 +109,7 @@ export class CommandWorld {
       },
       schemaPath: '/usr/share/doc/flannelette/docs/config.schema.json',
       configReference: async () => configReference(),
+      readPlan: async (text) => readPlan(text),
       readText: async (path) => (await host.files.read(path))?.content,
       writeText: (path, content) => host.files.write(path, content, 0o644),
       forwarding: async () => this.#forwarding(),

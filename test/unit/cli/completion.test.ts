@@ -28,8 +28,8 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 for (const { words, offers } of [
   { words: ['di'], offers: ['diff'] },
-  { words: ['diff', '--o'], offers: ['--output'] },
-  { words: ['diff', '-o', ''], offers: ['table', 'json', 'yaml'] },
+  { words: ['diff', '--o'], offers: ['--output', '--only', '--out'] },
+  { words: ['diff', '-o', ''], offers: ['table', 'json', 'yaml', 'wide'] },
   { words: ['diff', '--output', 'y'], offers: ['yaml'] },
   { words: ['leases', 'r'], offers: ['release'] },
   { words: ['completion', ''], offers: ['bash', 'zsh', 'fish', '--help'] },

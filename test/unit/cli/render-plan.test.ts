@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { actionLine, planDocument, planText } from '../../../src/cli/render-plan.js';
+import { actionLine, planText, widePlanText } from '../../../src/cli/render-plan.js';
 import { stateSummary } from '../../../src/cli/render-state.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import {
@@ -10,7 +10,9 @@ import {
   type Plans,
   type StateOf,
 } from '../../../src/model/objects.js';
+import type { Origin } from '../../../src/model/origin.js';
 import type { Action } from '../../../src/model/plan.js';
+import { type PlanQuestion, planDocument } from '../../../src/model/plan-document.js';
 
 const LINK: LinkState = {
   name: 'flannel0',
@@ -65,11 +67,21 @@ const PLANS: Plans = {
   sysctl: { actions: [], foreign: [] },
 };
 
+const QUESTION: PlanQuestion = { file: '/etc/flannelette.yaml', instance: 'flannel0', adopt: false };
+const ORIGIN: Origin = {
+  config: { key: 'network.backend', file: '/etc/flannelette.yaml', line: 4 },
+  rule: 'backend udp: its device',
+};
+const document = (plans: Plans, only?: PlanQuestion['only']) =>
+  planDocument({ ...QUESTION, ...(only && { only }) }, plans, (kind) =>
+    kind === 'link' ? ORIGIN : undefined,
+  );
+
 test('a plan is a block for each kind that has something to say, and a line that counts', () => {
   assert.equal(
-    planText(planDocument(PLANS)),
+    planText(document(PLANS)),
     `link
-  + link:flannel0             missing (tun, mtu 1472)
+  + link:flannel0             missing (tun, mtu 1472)  <- flannelette.yaml:4
 forwarder
   ~ forwarder:flannel0        port 8285, want 8286  [interrupts traffic]
 route
@@ -83,24 +95,51 @@ Plan: 1 to create, 1 to update, 1 to delete, 1 foreign left alone
 
 test('an empty plan is the line that counts', () => {
   const want = 'Plan: 0 to create, 0 to update, 0 to delete, 0 foreign left alone\n';
-  assert.equal(planText(planDocument({})), want);
-  assert.equal(planText(planDocument({ sysctl: { actions: [], foreign: [] } })), want);
+  assert.equal(planText(document({})), want);
+  assert.equal(planText(document({ sysctl: { actions: [], foreign: [] } })), want);
 });
 
 test('as data it is one list in the order of the kinds, with the kind and all that the action says', () => {
-  const document = planDocument(PLANS);
-  assert.deepEqual(Object.keys(document), ['apiVersion', 'kind', 'actions', 'foreign', 'summary']);
-  assert.deepEqual([document.apiVersion, document.kind], ['flannelette/v1', 'Plan']);
+  const plan = document(PLANS);
+  assert.deepEqual(Object.keys(plan), [
+    ...['apiVersion', 'kind', 'file', 'instance', 'adopt', 'actions', 'foreign', 'summary'],
+  ]);
+  assert.deepEqual([plan.apiVersion, plan.kind], ['flannelette/v1', 'Plan']);
   assert.deepEqual(
-    document.actions.map(({ kind, key }) => `${kind} ${key}`),
+    plan.actions.map(({ kind, key }) => `${kind} ${key}`),
     ['link link:flannel0', 'forwarder forwarder:flannel0', 'file file:/run/flannel/docker'],
   );
-  assert.deepEqual(document.actions[0], { kind: 'link', ...CREATE_LINK });
-  assert.deepEqual(document.foreign, [
+  assert.deepEqual(plan.actions[0], { kind: 'link', ...CREATE_LINK, from: ORIGIN });
+  assert.deepEqual(plan.foreign, [
     { kind: 'route', key: 'route:4.0.0.0/16', reason: 'not ours: dev eth0, want flannel0', blocks: true },
   ]);
-  assert.deepEqual(document.summary, { create: 1, update: 1, delete: 1, foreign: 1 });
-  assert.deepEqual(JSON.parse(JSON.stringify(document)), document, 'and plain JSON');
+  assert.deepEqual(plan.summary, { create: 1, update: 1, delete: 1, foreign: 1 });
+  assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan, 'and plain JSON');
+});
+
+test('of some kinds alone it has and counts nothing of the others', () => {
+  const plan = document(PLANS, ['route', 'file']);
+  assert.deepEqual(
+    plan.actions.map(({ key }) => key),
+    ['file:/run/flannel/docker'],
+  );
+  assert.deepEqual(plan.summary, { create: 0, update: 0, delete: 1, foreign: 1 });
+});
+
+test('wide, it says of each change why, what it needs, what was found and what is wanted', () => {
+  const { actions } = document({
+    link: { actions: [{ ...CREATE_LINK, requires: ['lease:x'] }], foreign: [] },
+  });
+  assert.equal(
+    widePlanText({ ...document({}), actions }).split('Plan:')[0],
+    `link
+  + link:flannel0  missing (tun, mtu 1472)  <- flannelette.yaml:4
+      because backend udp: its device
+      key     network.backend
+      needs   lease:x
+      wanted  ${JSON.stringify(LINK)}
+`,
+  );
 });
 
 test('an action stands in one line, and only a create says what it makes', () => {

@@ -11,6 +11,7 @@ async function exampleWorld(verb: string): Promise<CommandWorld> {
   const world = new CommandWorld();
   await world.host.store.put('subnets/4.0.32.0-24', '{"PublicIP":"10.8.65.53"}');
   world.host.files.edit('/run/flannel/subnet.env', 'FLANNEL_SUBNET=4.0.100.1/24\nFLANNEL_MTU=1472\n');
+  if (verb === 'apply') await world.run('diff', '--out', 'plan.json');
   if (ASKING.has(verb)) world.answer = async () => ({ status: 200, body: JSON.stringify(READY_REPORT) });
   return world;
 }

@@ -1,0 +1,35 @@
+/** The plan that `diff --out` saved: read it, and hold it against the world. */
+import { movedSince, type PlanDocument } from '../model/plan-document.js';
+import { CommandError, EXIT } from './exit-codes.js';
+import type { CommandContext } from './session.js';
+
+/** Throws CommandError when there is none at `path`. */
+export async function savedPlan(context: CommandContext, path: string): Promise<PlanDocument> {
+  const text = await context.readText(path);
+  if (text === undefined) throw new CommandError(`Cannot read ${path}: there is no such file`, EXIT.usage);
+  const reading = await context.readPlan(text);
+  if ('plan' in reading) return reading.plan;
+  throw new CommandError(
+    `Cannot apply ${path}: it is no plan that \`diff --out\` saved: ${reading.error}`,
+    EXIT.usage,
+  );
+}
+
+/** Throws CommandError saying what has moved since `saved` was made. */
+export function requireUpToDate(saved: PlanDocument, now: PlanDocument): void {
+  const moved = [
+    ...(saved.instance === now.instance
+      ? []
+      : [`instance: planned was ${saved.instance}; now ${now.instance}`]),
+    ...movedSince(saved, now),
+  ];
+  if (moved.length === 0) return;
+  throw new CommandError(
+    [
+      'Nothing was changed: the plan is out of date. What has moved:',
+      ...moved.map((line) => `  ${line}`),
+      'Make a new one with `flannelette diff --out`',
+    ].join('\n'),
+    EXIT.stale,
+  );
+}
