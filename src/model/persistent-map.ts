@@ -26,17 +26,19 @@ export class PersistentMap<V> {
   }
 
   get(key: string): V | undefined {
-    const hash = hashOf(key);
-    let part: Part<V> = this.#root;
-    for (let level = 0; level < LEVELS && part !== undefined; level++) {
-      part = (part as Node<V>)[branchOf(hash, level)];
-    }
-    return (part as Leaf<V> | undefined)?.find(([other]) => other === key)?.[1];
+    return valueIn(this.#root, key);
   }
 
   /** A copy in which `key` has `value`; undefined takes it out. */
   with(key: string, value: V | undefined): PersistentMap<V> {
-    return new PersistentMap(nodeWith(this.#root, hashOf(key), 0, key, value));
+    const draft = this.draft();
+    draft.set(key, value);
+    return draft.map();
+  }
+
+  /** For many changes: they are seen in what it makes, never here. */
+  draft(): MapDraft<V> {
+    return new MapDraft(this.#root, { mapOf: (root) => new PersistentMap(root) });
   }
 
   /** The keys whose value here is not the very same there; those of one side alone are among them. */
@@ -45,18 +47,69 @@ export class PersistentMap<V> {
   }
 }
 
-function nodeWith<V>(
-  node: Node<V> | undefined,
-  hash: number,
-  level: number,
-  key: string,
-  value: V | undefined,
-): Node<V> | undefined {
-  const branch = branchOf(hash, level);
-  const copy: Part<V>[] = node?.slice() ?? new Array<Part<V>>(BRANCHES).fill(undefined);
-  if (level === LEVELS - 1) copy[branch] = leafWith(copy[branch] as Leaf<V> | undefined, key, value);
-  else copy[branch] = nodeWith(copy[branch] as Node<V> | undefined, hash, level + 1, key, value);
-  return copy[branch] === undefined && copy.every((part) => part === undefined) ? undefined : copy;
+interface Maker<V> {
+  mapOf(root: Node<V> | undefined): PersistentMap<V>;
+}
+
+/** A map in the making: the first change of a part copies it, the next ones change the copy. */
+export class MapDraft<V> {
+  #root: Node<V> | undefined;
+  readonly #maker: Maker<V>;
+  /** The nodes that no map has. */
+  readonly #own = new Set<Node<V>>();
+
+  constructor(root: Node<V> | undefined, maker: Maker<V>) {
+    this.#root = root;
+    this.#maker = maker;
+  }
+
+  get(key: string): V | undefined {
+    return valueIn(this.#root, key);
+  }
+
+  /** Undefined takes it out. */
+  set(key: string, value: V | undefined): void {
+    this.#root = this.#nodeWith(this.#root, hashOf(key), 0, key, value);
+  }
+
+  /** What it has become. Later changes leave that alone. */
+  map(): PersistentMap<V> {
+    this.#own.clear();
+    return this.#maker.mapOf(this.#root);
+  }
+
+  #nodeWith(
+    node: Node<V> | undefined,
+    hash: number,
+    level: number,
+    key: string,
+    value: V | undefined,
+  ): Node<V> | undefined {
+    const branch = branchOf(hash, level);
+    const own = this.#ownCopy(node);
+    const part = own[branch];
+    own[branch] =
+      level === LEVELS - 1
+        ? leafWith(part as Leaf<V> | undefined, key, value)
+        : this.#nodeWith(part as Node<V> | undefined, hash, level + 1, key, value);
+    return own[branch] === undefined && own.every((other) => other === undefined) ? undefined : own;
+  }
+
+  #ownCopy(node: Node<V> | undefined): Part<V>[] {
+    if (node !== undefined && this.#own.has(node)) return node as Part<V>[];
+    const copy: Part<V>[] = node?.slice() ?? new Array<Part<V>>(BRANCHES).fill(undefined);
+    this.#own.add(copy);
+    return copy;
+  }
+}
+
+function valueIn<V>(root: Node<V> | undefined, key: string): V | undefined {
+  const hash = hashOf(key);
+  let part: Part<V> = root;
+  for (let level = 0; level < LEVELS && part !== undefined; level++) {
+    part = (part as Node<V>)[branchOf(hash, level)];
+  }
+  return (part as Leaf<V> | undefined)?.find(([other]) => other === key)?.[1];
 }
 
 function leafWith<V>(leaf: Leaf<V> = [], key: string, value: V | undefined): Leaf<V> | undefined {
@@ -77,9 +130,9 @@ function* partDifferences<V>(left: Part<V>, right: Part<V>, level: number): Iter
 }
 
 function* leafDifferences<V>(left: Leaf<V>, right: Leaf<V>): Iterable<string> {
-  const valueIn = (leaf: Leaf<V>, key: string) => leaf.find(([other]) => other === key)?.[1];
-  for (const [key, value] of left) if (valueIn(right, key) !== value) yield key;
-  for (const [key] of right) if (valueIn(left, key) === undefined) yield key;
+  const valueAt = (leaf: Leaf<V>, key: string) => leaf.find(([other]) => other === key)?.[1];
+  for (const [key, value] of left) if (valueAt(right, key) !== value) yield key;
+  for (const [key] of right) if (valueAt(left, key) === undefined) yield key;
 }
 
 function branchOf(hash: number, level: number): number {

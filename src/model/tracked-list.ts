@@ -5,7 +5,7 @@
  * What is done for a change does not depend on how long the list is, but for one copy of its memory (10 µs for ten
  * thousand items). docs/decisions/0012-work-for-what-changed.md.
  */
-import { PersistentMap } from './persistent-map.js';
+import { type MapDraft, PersistentMap } from './persistent-map.js';
 
 interface Place<T> {
   readonly index: number;
@@ -21,10 +21,11 @@ const TRACKED = new WeakMap<readonly unknown[], TrackedList<unknown>>();
 export class TrackedList<T> {
   /** In no particular order. */
   readonly list: readonly T[];
-  readonly #keys: readonly string[];
+  /** Index in the list → key. */
+  readonly #keys: PersistentMap<string>;
   readonly #places: PersistentMap<Place<T>>;
 
-  private constructor(list: readonly T[], keys: readonly string[], places: PersistentMap<Place<T>>) {
+  private constructor(list: readonly T[], keys: PersistentMap<string>, places: PersistentMap<Place<T>>) {
     this.list = list;
     this.#keys = keys;
     this.#places = places;
@@ -32,7 +33,7 @@ export class TrackedList<T> {
   }
 
   static empty<T>(): TrackedList<T> {
-    return new TrackedList<T>([], [], PersistentMap.empty());
+    return new TrackedList<T>([], PersistentMap.empty(), PersistentMap.empty());
   }
 
   /** The state that `list` belongs to; undefined for a list that somebody else made. */
@@ -46,21 +47,21 @@ export class TrackedList<T> {
 
   /** This state itself when nothing changes. */
   edited(edits: Edits<T>): TrackedList<T> {
-    const draft = { list: this.list as T[], keys: this.#keys as string[], places: this.#places };
+    let draft: Draft<T> | undefined;
     for (const [key, item] of edits) {
-      const place = draft.places.get(key);
+      const place = draft === undefined ? this.#places.get(key) : draft.places.get(key);
       if (place?.item === item) continue;
-      if (draft.list === this.list) [draft.list, draft.keys] = [this.list.slice(), this.#keys.slice()];
+      draft ??= { list: this.list.slice(), keys: this.#keys.draft(), places: this.#places.draft() };
       if (item !== undefined) put(draft, place?.index ?? draft.list.length, key, item);
       else if (place !== undefined) takeOut(draft, place.index);
     }
-    return draft.list === this.list ? this : new TrackedList(draft.list, draft.keys, draft.places);
+    return draft === undefined ? this : new TrackedList(draft.list, draft.keys.map(), draft.places.map());
   }
 
   /** The keys of the items that are not the very same in both; against an empty list in this one's order. */
   *differences(other: TrackedList<T>): Iterable<string> {
     if (other.list.length === 0) {
-      yield* this.#keys;
+      for (let index = 0; index < this.list.length; index++) yield this.#keys.get(String(index)) as string;
       return;
     }
     for (const key of this.#places.differences(other.#places)) {
@@ -72,23 +73,22 @@ export class TrackedList<T> {
 
 interface Draft<T> {
   readonly list: T[];
-  readonly keys: string[];
-  places: PersistentMap<Place<T>>;
+  readonly keys: MapDraft<string>;
+  readonly places: MapDraft<Place<T>>;
 }
 
-function put<T>(draft: Draft<T>, index: number, key: string, item: T): void {
-  draft.list[index] = item;
-  draft.keys[index] = key;
-  draft.places = draft.places.with(key, { index, item });
+function put<T>({ list, keys, places }: Draft<T>, index: number, key: string, item: T): void {
+  list[index] = item;
+  keys.set(String(index), key);
+  places.set(key, { index, item });
 }
 
 /** The last item moves to the place that becomes free. */
 function takeOut<T>(draft: Draft<T>, index: number): void {
-  const [key, lastKey, last] = [
-    draft.keys[index] as string,
-    draft.keys.pop() as string,
-    draft.list.pop() as T,
-  ];
-  if (key !== lastKey) put(draft, index, lastKey, last);
-  draft.places = draft.places.with(key, undefined);
+  const { list, keys, places } = draft;
+  const lastIndex = list.length - 1;
+  const [key, lastKey, last] = [keys.get(String(index)), keys.get(String(lastIndex)), list.pop()];
+  keys.set(String(lastIndex), undefined);
+  if (index !== lastIndex) put(draft, index, lastKey as string, last as T);
+  places.set(key as string, undefined);
 }
