@@ -11,6 +11,7 @@ import {
   type Random,
   type Store,
   type StoreEntry,
+  type StoreEvent,
   type StoreSnapshot,
   StoreUnavailableError,
   type WatchEnd,
@@ -20,6 +21,7 @@ import { CONFIG_KEY, isLeaseKey, storeReader, storeView } from '../wire/flannel-
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { withChildAbort } from './child-abort.js';
 import { Departures, GRACE_MS } from './departures.js';
+import { Gathering } from './gathering.js';
 import { MirroredEntries } from './mirrored-entries.js';
 import { Wake } from './wake.js';
 
@@ -54,6 +56,8 @@ export interface MirrorState {
 const BACK_OFF: BackOff = { firstMs: 100, mostMs: 1_400 };
 /** Messages get lost. Jittered by ±25 %, so that a hundred hosts do not ask at once. */
 const RELIST_MS = 300_000;
+/** Between two looks at what has changed, while hosts come and go: each costs the same, however much has changed. */
+const GATHER_MS = 100;
 /** A watch that held this long was not part of the trouble before it. */
 const STEADY_MS = 10_000;
 
@@ -183,19 +187,25 @@ export class StoreMirror implements StoreAccess {
     return withChildAbort(signal, async (over) => {
       this.#endWatch = () => over.abort();
       const relisting = this.#relist(over.signal).finally(() => over.abort());
+      const apply = (events: readonly StoreEvent[]) => this.#apply(events);
+      const gathering = new Gathering(this.#deps.clock, GATHER_MS, apply, over.signal);
       const end = await store.watch(
         this.#mirrored.listed + 1n,
-        (events) => {
-          const { entries: before } = this.#mirrored;
-          if (!this.#mirrored.applyEvents(events)) return;
-          this.#noteDepartures(before, false);
-          this.#changed(true);
-        },
+        (events) => gathering.add(events),
         over.signal,
       );
+      // In another history they would mean nothing.
+      if (!over.signal.aborted) gathering.finish();
       over.abort();
       return (await relisting) ?? watchError(end);
     });
+  }
+
+  #apply(events: readonly StoreEvent[]): void {
+    const { entries: before } = this.#mirrored;
+    if (!this.#mirrored.applyEvents(events)) return;
+    this.#noteDepartures(before, false);
+    this.#changed(true);
   }
 
   /** What went away in doubtful company is asked for again at once, and held until that is settled. */
