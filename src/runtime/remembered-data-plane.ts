@@ -18,6 +18,9 @@ export function recordPath({ instance }: Config): string {
 /** The file is written anew when it has grown by a change for every fourth peer, but not for fewer than this. */
 const LEAST_CHANGES = 100;
 
+/** As many peers as the packet loop holds, and the changes of a quarter of them, take 4 MiB. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
 interface Written {
   readonly config: Config;
   readonly forwarder: ForwarderState;
@@ -50,7 +53,7 @@ export class RememberedDataPlane implements DataPlane {
     this.#config = config;
     const path = recordPath(config());
     const restore = async () => {
-      if ((await this.#files.read(path)) !== undefined) return;
+      if ((await this.#files.read(path, MOST_BYTES)) !== undefined) return;
       this.#written = undefined;
       await this.#remember();
     };
@@ -62,7 +65,7 @@ export class RememberedDataPlane implements DataPlane {
   async resume(config: Config, signal: AbortSignal): Promise<void> {
     const path = recordPath(config);
     try {
-      const record = await this.#files.read(path);
+      const record = await this.#files.read(path, MOST_BYTES);
       if (record === undefined) return;
       const memory = parseRecord(record.content);
       if (memory === undefined || !equalJson(memory.config, config)) return;

@@ -76,6 +76,22 @@ describe('a packet loop that is remembered', () => {
     assert.match(world.said.join(), /^forwarding resumed/);
   });
 
+  it('goes on with thirty thousand peers', async () => {
+    const world = new World();
+    const before = world.process();
+    const set = Array.from({ length: 30_000 }, (_, index): PeerState => {
+      const [high, low] = [index >> 8, index & 255];
+      const subnet = parsePrefix(`100.${high}.${low}.0/24`);
+      return { subnet, publicIp: parseAddress(`198.${high}.${low}.199`), port: 8285 };
+    });
+    await before.configure(FORWARDER, signal);
+    await before.updatePeers({ set, remove: [] }, signal);
+    await before.shutDown(signal);
+    const next = world.process();
+    await next.resume(CONFIG, signal);
+    assert.equal(next.peers().length, set.length, world.said.join());
+  });
+
   it('writes when something changed, and only then', async () => {
     const world = new World();
     await world.last();
