@@ -46,11 +46,12 @@ export class Path {
     readonly daemons: readonly TracedDaemon[],
   ) {}
 
-  static async start(name: PathName): Promise<Path> {
+  /** `workers` is how many threads a daemon of it has. */
+  static async start(name: PathName, workers = 1): Promise<Path> {
     const underlay = await Underlay.start({ gateway: '198.18.0.1/24', mtu: UNDERLAY_MTU });
     try {
       const [a, b] = [await underlay.addHost('a', A.publicIp), await underlay.addHost('b', B.publicIp)];
-      const daemons = [await connect(name, a, A, B), await connect(name, b, B, A)];
+      const daemons = [await connect(name, a, A, B, workers), await connect(name, b, B, A, workers)];
       return new Path(
         name,
         underlay,
@@ -83,6 +84,7 @@ async function connect(
   host: Host,
   own: Site,
   other: Site,
+  workers: number,
 ): Promise<TracedDaemon | undefined> {
   switch (name) {
     case 'routing':
@@ -93,7 +95,7 @@ async function connect(
       return;
     case 'offload':
     case 'single':
-      return startDaemon(host, own, [A, B], name === 'offload');
+      return startDaemon(host, own, [A, B], { offload: name === 'offload', workers });
   }
 }
 

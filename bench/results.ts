@@ -75,6 +75,8 @@ export const SCENE_FIGURES = {
   strangersClosed: { title: 'TCP beside a flood of strangers at a closed port', unit: 'Mbit/s', digits: 0 },
   strangersOpen: { title: 'TCP beside a flood of strangers at our port', unit: 'Mbit/s', digits: 0 },
   strangers: { title: 'the one as a part of the other', unit: 'times', digits: 2, bar: 'at least 0.9' },
+  workersTcp: { title: 'TCP, 4 streams, with two threads as a part of one', unit: 'times', digits: 2 },
+  workersUdp: { title: 'UDP, 64 bytes, with two threads as a part of one', unit: 'times', digits: 2 },
 } as const satisfies Readonly<Record<string, SceneFigureKind>>;
 export type SceneFigureName = keyof typeof SCENE_FIGURES;
 

@@ -3,6 +3,7 @@ import { takeChurn, takeJoining } from './joining.js';
 import { takeLoaded } from './loaded.js';
 import type { SceneFigureName } from './results.js';
 import { takeStrangers } from './strangers.js';
+import { takeWorkers } from './workers.js';
 
 export type SceneFigures = Readonly<Partial<Record<SceneFigureName, readonly number[]>>>;
 
@@ -16,4 +17,5 @@ export const SCENES: readonly Scene[] = [
   { name: 'churn', take: () => takeChurn() },
   { name: 'loaded', take: () => takeLoaded() },
   { name: 'strangers', take: (_, seconds) => takeStrangers(seconds) },
+  { name: 'workers', take: takeWorkers },
 ];
