@@ -49,10 +49,15 @@ export function reconcilersOf(
   const alias = linkAlias(instance.name);
   const scope = () => scopeOf(inputs);
   return {
-    'network-config': networkConfigReconciler(access, files, () => ({
-      publish: inputs.config.network.publish,
-      recordPath: `${instance.stateDirectory}/${instance.name}/published.json`,
-    })),
+    'network-config': networkConfigReconciler(
+      access,
+      files,
+      () => ({
+        publish: inputs.config.network.publish,
+        recordPath: `${instance.stateDirectory}/${instance.name}/published.json`,
+      }),
+      () => publicIpsOf(inputs),
+    ),
     lease: leaseReconciler(
       access,
       () => publicIpsOf(inputs),
@@ -61,7 +66,14 @@ export function reconcilersOf(
     command: commandReconciler(commands, files, clock, commandRecordPath(instance), () =>
       inputs.observeHost(),
     ),
-    link: linkReconciler(netlink, tuns, alias, scope, (name) => dataPlane?.forwarder()?.tun === name),
+    link: linkReconciler(
+      netlink,
+      tuns,
+      sysctls,
+      alias,
+      scope,
+      (name) => dataPlane?.forwarder()?.tun === name,
+    ),
     sysctl: sysctlReconciler(sysctls, netlink),
     address: addressReconciler(netlink, alias, scope),
     ...(dataPlane && {

@@ -1,5 +1,5 @@
 /** Every effect the program has, as an interface. src/sys implements them; test/fakes answers as strictly as the real ones. */
-import type { Address, Prefix } from './model/address.js';
+import type { Address, Family, Prefix } from './model/address.js';
 import type { StoreTrouble } from './model/conditions.js';
 import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
@@ -210,7 +210,16 @@ export interface NetlinkRoute {
 /** A route as we write it. Types other than unicast are never written. */
 export type NetlinkRouteSpec = Pick<
   NetlinkRoute,
-  'destination' | 'table' | 'tos' | 'metric' | 'protocol' | 'scope' | 'link' | 'via' | 'onlink'
+  | 'destination'
+  | 'table'
+  | 'tos'
+  | 'metric'
+  | 'protocol'
+  | 'scope'
+  | 'link'
+  | 'via'
+  | 'onlink'
+  | 'preferredSource'
 >;
 
 export type NetlinkRequest =
@@ -306,6 +315,13 @@ export interface FoundForward {
   readonly ours: boolean;
 }
 
+/** A table of masquerade rules, or a chain of the filter table. */
+export interface FirewallPlace {
+  readonly what: 'masquerade' | 'forward';
+  readonly family: Family;
+  readonly name: string;
+}
+
 export interface BridgeQuestion {
   readonly bridge: string;
   /** Of the containers on the bridge. */
@@ -336,6 +352,10 @@ export interface Firewall {
   replaceForward(state: ForwardState, signal: AbortSignal): Promise<void>;
   /** Removes every jump to the chain, and the chain. Gone already is success. */
   deleteForward(family: ForwardState['family'], chain: string, signal: AbortSignal): Promise<void>;
+  /** All that stands there, whoever wrote it, in words of the program; two of the same rules are equal. Undefined when it is absent. */
+  copyOf(place: FirewallPlace, signal: AbortSignal): Promise<string | undefined>;
+  /** Makes it what `copy` says, at once; the place of a jump among others is not kept. */
+  putBack(place: FirewallPlace, copy: string | undefined, signal: AbortSignal): Promise<void>;
   /** What Docker's rules, and the others on the way, do to the packets of a bridge. Read only. */
   bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall>;
   /** Wakes on any change of the ruleset made through nf_tables, until `signal` aborts. */

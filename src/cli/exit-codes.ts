@@ -8,6 +8,10 @@ export const EXIT = {
   /** `doctor`, `ping`: something is wrong. */
   ailing: 1,
   failed: 2,
+  /** `apply`: it failed, and all is as it was before. */
+  rolledBack: 3,
+  /** `apply`: it failed, and not all could be put back. */
+  rollbackFailed: 4,
   /** `apply --plan`: the world is not what the plan was made for. */
   stale: 5,
   /** Still converging at the time-out. */
@@ -28,6 +32,8 @@ export const EXIT_MEANINGS = [
   ['0', 'done; in sync; ready'],
   ['1', 'drift, not ready, or something is wrong (`doctor`, `ping`)'],
   ['2', 'failed'],
+  ['3', 'failed; everything is as it was before'],
+  ['4', 'failed, and not everything could be put back; the message says what'],
   ['5', 'the saved plan is out of date; the message says what has moved'],
   ['6', 'still converging at the time-out'],
   ['7', 'something foreign is in the place of something wanted, or a renumbering is not allowed'],

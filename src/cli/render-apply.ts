@@ -1,6 +1,7 @@
 /** What an apply did, as text and as data. Pure. */
 import type { ExplainedAction } from '../model/plan-document.js';
 import type { Convergence } from '../runtime/one-shot.js';
+import type { Rollback } from '../runtime/transaction.js';
 import { actionLine } from './render-plan.js';
 
 /** What was done, and what came of it. */
@@ -9,6 +10,8 @@ export interface ApplyResult {
   /** For people; may be empty. */
   readonly message: string;
   readonly actions: readonly TriedAction[];
+  /** What came of putting everything back; absent where nothing was put back. */
+  readonly rollback?: Rollback;
 }
 
 export type TriedAction = ExplainedAction & { readonly outcome: string; readonly error?: string };
@@ -18,17 +21,20 @@ export interface ApplyDocument extends ApplyResult {
   readonly kind: 'ApplyResult';
 }
 
-export function applyDocument({ outcome, message, actions }: ApplyResult): ApplyDocument {
-  return { apiVersion: 'flannelette/v1', kind: 'ApplyResult', outcome, message, actions };
+export function applyDocument({ outcome, message, actions, rollback }: ApplyResult): ApplyDocument {
+  const head = { apiVersion: 'flannelette/v1', kind: 'ApplyResult' } as const;
+  return { ...head, outcome, message, actions, ...(rollback && { rollback }) };
 }
 
 /** As wide as `diff` has it: the same operation is the same line in both. The last line counts. */
-export function applyText({ outcome, actions }: ApplyResult): string {
+export function applyText({ outcome, actions, rollback }: ApplyResult): string {
   const width = Math.max(0, ...actions.map(({ key }) => key.length));
   const lines = actions.map((action) => {
     const line = actionLine(action, width);
     return action.outcome === 'failed' ? `${line}: ${action.error}` : line;
   });
-  lines.push(`Apply: ${actions.filter((action) => action.outcome === 'done').length} done, ${outcome}`);
+  const done = actions.filter((action) => action.outcome === 'done').length;
+  const undone = rollback && (rollback.problems.length === 0 ? ', rolled back' : ', not rolled back');
+  lines.push(`Apply: ${done} done, ${outcome}${undone ?? ''}`);
   return `${lines.join('\n')}\n`;
 }

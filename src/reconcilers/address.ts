@@ -6,7 +6,8 @@ import type { AddressState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import type { Netlink } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
-import type { Reconciler } from './reconciler.js';
+import { keptRoutesOver } from './kept-devices.js';
+import { type Reconciler, together } from './reconciler.js';
 import type { Scope } from './scope.js';
 
 /** Device, address and length are the identity: there is nothing left to differ. */
@@ -46,6 +47,11 @@ export function addressReconciler(
         isDoneAlready: ({ verb }, { code }) =>
           verb === 'delete' ? code === 'EADDRNOTAVAIL' || code === 'ENODEV' : code === 'EEXIST',
       }),
+    // One that is added will be the last to go, if it was the first to come.
+    keep: async (actions, states, noted) => {
+      const addresses = actions.flatMap(({ before, after }) => after ?? before ?? []);
+      return together(states, await keptRoutesOver(netlink, addresses, noted));
+    },
     // A device that comes or goes takes its addresses along without a word about them.
     watch: (wake, signal) => netlink.watch(['ipv4-address', 'ipv6-address', 'link'], wake, signal),
   };

@@ -12,7 +12,8 @@ import type { CommandLine, CommandState } from '../model/objects.js';
 import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
 import { type Clock, type Commands, type Files, SystemError } from '../ports.js';
 import { carryOut } from './carry-out.js';
-import type { Reconciler } from './reconciler.js';
+import { keptFiles } from './kept-files.js';
+import { type Reconciler, together } from './reconciler.js';
 
 const kind: Kind<CommandState> = {
   missing: ({ run }) => (run === undefined ? 'nothing to run, but something to undo' : 'not run yet'),
@@ -95,6 +96,8 @@ export function commandReconciler(
       }
       return results;
     },
+    // By the record is told what to undo and to run again: it comes last.
+    keep: async (_actions, states, noted) => together(states, await keptFiles(files, [recordPath], noted)),
     watch: (wake, signal) => files.watch([recordPath], wake, signal),
   };
 }

@@ -16,6 +16,7 @@ import type { DockerSettingsState } from '../model/objects.js';
 import type { Plan } from '../model/plan.js';
 import type { Files } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { keptFiles } from './kept-files.js';
 import { PathWatch } from './path-watch.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -75,6 +76,8 @@ export function dockerSettingsReconciler(
         if (after !== undefined) await write(files, place(), after.settings, before);
         else if (before !== undefined) await takeOut(files, place(), before);
       }),
+    // The file is the operator's: its layout is put back too.
+    keep: (_actions, _states, noted) => keptFiles(files, [place().path, place().recordPath], noted),
     watch: (wake, signal) => watch.begin([place().path], wake, signal),
   };
 }

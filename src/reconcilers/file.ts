@@ -13,6 +13,7 @@ import {
 } from '../model/written-files.js';
 import type { Files } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { keptFiles } from './kept-files.js';
 import { PathWatch } from './path-watch.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -113,6 +114,10 @@ export function fileReconciler(files: Files, places: () => FilePlaces): Reconcil
         if (after !== undefined) await write(after);
         else if (before !== undefined) await remove(before.path);
       }),
+    keep: (actions, _states, noted) => {
+      const paths = actions.flatMap(({ before, after }) => (after ?? before)?.path ?? []);
+      return keptFiles(files, [...paths, places().recordPath], noted);
+    },
     watch: (wake, signal) => watch.begin(places().paths, wake, signal),
   };
 }

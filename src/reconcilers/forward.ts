@@ -5,6 +5,7 @@ import type { ForwardState } from '../model/objects.js';
 import { forwardKey } from '../model/traffic-rules.js';
 import type { Firewall } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { keptRules } from './kept-rules.js';
 import { listDifferences } from './ordered-list.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -44,6 +45,7 @@ export function forwardReconciler(firewall: Firewall, chain: string): Reconciler
         if (after !== undefined) await firewall.replaceForward(after, signal);
         else if (before !== undefined) await firewall.deleteForward(before.family, before.chain, signal);
       }),
+    keep: (actions, _states, _noted, signal) => keptRules(firewall, 'forward', chain, actions, signal),
     // Changes through legacy tables are not announced: the timer finds those.
     watch: (wake, signal) => firewall.watch(wake, signal),
   };

@@ -4,10 +4,11 @@ import { equalJson } from '../model/equal-json.js';
 import { linkKey, settledKey } from '../model/keys.js';
 import type { LinkState, VxlanState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
-import type { Netlink, NetlinkLink, Tuns } from '../ports.js';
+import type { Netlink, NetlinkLink, Sysctls, Tuns } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { keptDevices } from './kept-devices.js';
 import { isLeftByFlannel } from './marked-devices.js';
-import type { Reconciler } from './reconciler.js';
+import { type Reconciler, together } from './reconciler.js';
 import type { Scope } from './scope.js';
 
 type Offload = Pick<VxlanState, 'txChecksumOffload'>;
@@ -42,6 +43,7 @@ const kind: Kind<LinkState> = {
 export function linkReconciler(
   netlink: Netlink,
   tuns: Tuns,
+  sysctls: Sysctls,
   alias: string,
   scope: () => Scope,
   holds: (name: string) => boolean = () => false,
@@ -106,6 +108,12 @@ export function linkReconciler(
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) => carryOut(actions, signal, step),
+    async keep(actions, states, noted) {
+      const going = actions.flatMap(({ before, after }) =>
+        before !== undefined && (after === undefined || mustBeRemade(after, before)) ? before.name : [],
+      );
+      return together(states, await keptDevices(netlink, sysctls, going, noted));
+    },
     watch: (wake, signal) => netlink.watch(['link'], wake, signal),
   };
 }

@@ -5,6 +5,7 @@ import type { MasqueradeState, NatRule } from '../model/objects.js';
 import { masqueradeKey } from '../model/traffic-rules.js';
 import type { Firewall } from '../ports.js';
 import { carryOut } from './carry-out.js';
+import { keptRules } from './kept-rules.js';
 import { listDifferences } from './ordered-list.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -45,6 +46,7 @@ export function masqueradeReconciler(firewall: Firewall, table: string): Reconci
         if (after !== undefined) await firewall.replaceMasquerade(after, signal);
         else if (before !== undefined) await firewall.deleteMasquerade(before.family, before.table, signal);
       }),
+    keep: (actions, _states, _noted, signal) => keptRules(firewall, 'masquerade', table, actions, signal),
     watch: (wake, signal) => firewall.watch(wake, signal),
   };
 }

@@ -1,15 +1,16 @@
 /** The network itself, as published in the store for every host. */
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
-import { NETWORK_CONFIG_KEY } from '../model/keys.js';
-import { NO_ETCD_LEASE } from '../model/lease.js';
+import { leaseKey, NETWORK_CONFIG_KEY } from '../model/keys.js';
+import { isSameHost, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
 import { networkDifferences } from '../model/network-rules.js';
 import type { NetworkConfigState } from '../model/objects.js';
-import type { StoreView } from '../model/store-view.js';
+import { readableLeases, type StoreView } from '../model/store-view.js';
 import type { Files } from '../ports.js';
 import { CONFIG_KEY, networkJson } from '../wire/flannel-store.js';
 import { carryOut } from './carry-out.js';
-import type { Reconciler } from './reconciler.js';
+import { keptFiles } from './kept-files.js';
+import { type Reconciler, together } from './reconciler.js';
 import { knownView, LostRaceError, type StoreAccess } from './store-access.js';
 
 const kind: Kind<NetworkConfigState> = {
@@ -40,6 +41,7 @@ export function networkConfigReconciler(
   access: StoreAccess,
   files: Files,
   publishing: () => Publishing,
+  publicIps: () => PublicIps | undefined = () => undefined,
 ): Reconciler<NetworkConfigState> {
   /**
    * What stands in the store, as far as it is this host's to change: with `publish: always`, when this host's file
@@ -73,6 +75,33 @@ export function networkConfigReconciler(
     if (!won) throw new LostRaceError('Cannot publish the network: somebody wrote it first');
   }
 
+  /**
+   * Takes back what an apply has published that then failed. No plan asks for it: the network outlives every host, and
+   * so it stays once another host has joined it.
+   */
+  async function withdraw(before: NetworkConfigState | undefined, signal: AbortSignal): Promise<void> {
+    const view = knownView(access);
+    const { network, networkRevision } = view;
+    if (network === undefined || networkRevision === undefined) return;
+    if (before === undefined || !equalJson(stateOf(network), withoutRecord(before)))
+      throw new LostRaceError('Cannot take the network back: somebody has changed it since');
+    const us = publicIps() ?? {};
+    const joined = readableLeases(view).find(
+      ({ createRevision, attributes }) =>
+        createRevision > networkRevision && !isSameHost(attributes.publicIps, us),
+    );
+    if (joined !== undefined)
+      throw new LostRaceError(
+        `Cannot take the network back: another host has joined it with ${leaseKey(joined.subnets)}`,
+      );
+    try {
+      if (!(await access.store.compareAndDelete(CONFIG_KEY, networkRevision, signal)))
+        throw new LostRaceError('Cannot take the network back: somebody has changed it since');
+    } finally {
+      await access.refresh(signal);
+    }
+  }
+
   return {
     name: 'network-config',
     async observe(desired) {
@@ -83,7 +112,8 @@ export function networkConfigReconciler(
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>
-      carryOut(actions, signal, async ({ before, after }) => {
+      carryOut(actions, signal, async ({ verb, before, after }) => {
+        if (verb === 'delete') return withdraw(before, signal);
         if (after === undefined || 'invalid' in after) return;
         const value = networkJson(after.config);
         const isInPlace = before !== undefined && 'unrecorded' in before;
@@ -96,6 +126,8 @@ export function networkConfigReconciler(
           await access.refresh(signal);
         }
       }),
+    keep: async (_actions, states, noted) =>
+      together(states, await keptFiles(files, [publishing().recordPath], noted)),
   };
 }
 

@@ -43,7 +43,7 @@ export function routeReconciler(
     const op = ({ create: 'add-route', update: 'replace-route', delete: 'delete-route' } as const)[
       action.verb
     ];
-    return { op, route: { ...spec, protocol: op === 'delete-route' ? maker : protocol } };
+    return { op, route: { ...spec, protocol: maker } };
   };
 
   return {

@@ -15,6 +15,7 @@ import { routeReconciler } from '../../src/reconcilers/route.js';
 import { runRound } from '../../src/runtime/round.js';
 import { systemClock } from '../../src/sys/clock.js';
 import { KernelNetlink } from '../../src/sys/netlink/netlink.js';
+import { kernelSysctls } from '../../src/sys/sysctls.js';
 import { kernelTuns } from '../../src/sys/tun.js';
 import { inFreshNamespace } from '../lab/namespace.js';
 import { outputOf } from '../lab/process.js';
@@ -37,7 +38,7 @@ test('ten thousand peers are programmed as fast as by ip and bridge, and a look 
       const { objects } = backendPlan(INPUT);
       const scope = () => ({ devices: ['flannel.1'], networks: [INPUT.network.ipv4.cidr] });
       const alias = linkAlias('flannel0');
-      const link = linkReconciler(netlink, kernelTuns, alias, scope);
+      const link = linkReconciler(netlink, kernelTuns, kernelSysctls, alias, scope);
       await round(link, objects.link);
       const fdb = fdbReconciler(netlink, alias, scope);
       const neighbour = neighbourReconciler(netlink, alias, scope);

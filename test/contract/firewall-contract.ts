@@ -88,6 +88,30 @@ export function firewallContract(implementation: string, withFirewall: WithFirew
       });
     }
 
+    test("puts back a table with somebody else's rule in it, and takes away one that was not there", async ({
+      firewall,
+      addNatRule,
+    }) => {
+      for (const family of FAMILIES) {
+        const place = { what: 'masquerade', family, name: TABLE } as const;
+        assert.equal(await firewall.copyOf(place, signal), undefined);
+        await firewall.replaceMasquerade(masquerade(family), signal);
+        await addNatRule(family, TABLE);
+        const [before, copy] = [
+          await firewall.masquerade(family, TABLE, signal),
+          await firewall.copyOf(place, signal),
+        ];
+        await firewall.replaceMasquerade(masquerade(family, { rules: [{ verdict: 'return' }] }), signal);
+        await firewall.putBack(place, copy, signal);
+        assert.deepEqual(await firewall.masquerade(family, TABLE, signal), before);
+        assert.equal(await firewall.copyOf(place, signal), copy);
+        await firewall.putBack(place, undefined, signal);
+        assert.equal(await firewall.masquerade(family, TABLE, signal), undefined);
+        await firewall.putBack(place, copy, signal);
+        assert.deepEqual(await firewall.masquerade(family, TABLE, signal), before);
+      }
+    });
+
     test('is undefined where there is no table', async ({ firewall }) => {
       for (const family of FAMILIES)
         assert.equal(await firewall.masquerade(family, TABLE, signal), undefined);
@@ -182,6 +206,28 @@ export function firewallContract(implementation: string, withFirewall: WithFirew
         assert.equal(await firewall.forward(family, CHAIN, signal), undefined);
       });
     }
+
+    test('puts back a chain with the rules and jumps of others, and takes away one that was not there', async (world) => {
+      const { firewall } = world;
+      for (const family of FAMILIES) {
+        const place = { what: 'forward', family, name: CHAIN } as const;
+        assert.equal(await firewall.copyOf(place, signal), undefined);
+        await world.makeFlanneldChain(CHAIN, NETWORK[family]);
+        await world.addForwardRule(family, CHAIN);
+        const [before, copy] = [
+          await firewall.forward(family, CHAIN, signal),
+          await firewall.copyOf(place, signal),
+        ];
+        await firewall.replaceForward(forward(family, { accept: [SUBNET[family]] }), signal);
+        await firewall.putBack(place, copy, signal);
+        assert.deepEqual(await firewall.forward(family, CHAIN, signal), before);
+        assert.equal(await firewall.copyOf(place, signal), copy);
+        await firewall.putBack(place, undefined, signal);
+        assert.equal(await firewall.forward(family, CHAIN, signal), undefined);
+        await firewall.putBack(place, copy, signal);
+        assert.deepEqual(await firewall.forward(family, CHAIN, signal), before);
+      }
+    });
 
     test('is undefined where there is no chain', async ({ firewall }) => {
       for (const family of FAMILIES) assert.equal(await firewall.forward(family, CHAIN, signal), undefined);

@@ -2,7 +2,13 @@
 import { type Family, familyOf, type Prefix } from '../../src/model/address.js';
 import type { BridgeFirewall } from '../../src/model/docker/bridge.js';
 import type { ForwardState, MasqueradeState } from '../../src/model/objects.js';
-import { type BridgeQuestion, type Firewall, type FoundForward, SystemError } from '../../src/ports.js';
+import {
+  type BridgeQuestion,
+  type Firewall,
+  type FirewallPlace,
+  type FoundForward,
+  SystemError,
+} from '../../src/ports.js';
 
 interface Chain {
   readonly accept: readonly Prefix[];
@@ -82,6 +88,25 @@ export class FakeFirewall implements Firewall {
   async deleteForward(family: Family, chain: string, signal: AbortSignal): Promise<void> {
     this.#enter(signal, this.failure.writes);
     this.#chains.delete(nameOf(family, chain));
+    this.#changed();
+  }
+
+  async copyOf({ what, family, name }: FirewallPlace, signal: AbortSignal): Promise<string | undefined> {
+    this.#enter(signal, this.failure.reads);
+    const places: ReadonlyMap<string, unknown> = what === 'masquerade' ? this.#tables : this.#chains;
+    const there = places.get(nameOf(family, name));
+    return there === undefined ? undefined : JSON.stringify(there);
+  }
+
+  async putBack(
+    { what, family, name }: FirewallPlace,
+    copy: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#enter(signal, this.failure.writes);
+    const places: Map<string, unknown> = what === 'masquerade' ? this.#tables : this.#chains;
+    if (copy === undefined) places.delete(nameOf(family, name));
+    else places.set(nameOf(family, name), JSON.parse(copy));
     this.#changed();
   }
 

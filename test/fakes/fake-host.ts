@@ -6,6 +6,7 @@ import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
 import type { Store } from '../../src/ports.js';
 import type { ConfigReading } from '../../src/runtime/config-source.js';
+import type { Reconcilers } from '../../src/runtime/reconcilers.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
 import { type CommandResult, configReading, hastyClock, runFlannelette } from '../worlds/command-line.js';
 import { openSession } from '../worlds/session.js';
@@ -27,6 +28,8 @@ export class FakeHost {
   readonly commands = new FakeCommands();
   readonly clock = hastyClock();
   readonly desk = new Map<string, string>();
+  /** Stands between the commands and what they do: a test makes actions fail in it. */
+  disturbed: (reconcilers: Reconcilers) => Reconcilers = (reconcilers) => reconcilers;
   #read: { readonly text: string; readonly reading: ConfigReading } | undefined;
 
   /** By default a host with `eth0` and a default route. */
@@ -38,7 +41,8 @@ export class FakeHost {
   session(config: Config): Session {
     const { kernel, firewall, files, commands, clock } = this;
     const store: Store = config.store.type === 'etcd' ? this.store : createStaticStore(config.store);
-    return openSession(config, { ...kernel, firewall, files, commands, clock }, store);
+    const session = openSession(config, { ...kernel, firewall, files, commands, clock }, store);
+    return { ...session, reconcilers: this.disturbed(session.reconcilers) };
   }
 
   /** Runs the command line to its end; configurations are read from this host's files. */

@@ -148,6 +148,27 @@ const OTHERS: readonly Mutation[] = [
     red: ['unit/runtime/control-loops'],
   },
   {
+    file: 'model/plan-document',
+    text: 'equalJson(before, now)',
+    replacement: 'before.verb === now.verb',
+    does: 'takes a plan for one that was made of another world',
+    red: ['unit/model/plan-document', 'unit/saved-plan'],
+  },
+  {
+    file: 'runtime/transaction',
+    text: 'if (isSeen && differences.size === 0)',
+    replacement: 'if (true)',
+    does: 'says that all is as it was without looking',
+    red: ['unit/transactions'],
+  },
+  {
+    file: 'runtime/kept-states',
+    text: 'ours || equalJson(state, wanted.get(key))',
+    replacement: 'ours',
+    does: 'leaves behind what it made and could not mark',
+    red: ['unit/transactions'],
+  },
+  {
     file: 'dataplane/verdict',
     text: '.TTL] <= 1',
     replacement: '.TTL] < 1',

@@ -70,28 +70,33 @@ test('a host that is gone is removed, one that changed is added anew, and destro
   ]);
 });
 
-test('a command that fails says what it printed, keeps the others from nothing, and is run again', async () => {
+test('a command that fails says what it printed, and what the others did is undone', async () => {
   const on = await host(CONFIG.replace('[overlay, add]', 'overlay add $SUBNET'));
   await on.store.put('subnets/4.0.48.0-24', '{"PublicIP":"10.8.65.54","BackendType":"extension"}', '0');
   on.commands.failing = 'overlay add 4.0.32.0/24';
-  assert.match(await apply(on, 2), /Cannot run "overlay add .*": exit code 1: it broke/);
+  assert.match(await apply(on, 3), /Cannot run "overlay add .*": exit code 1: it broke/);
   assert.ok(on.commands.log.some((line) => line.includes('overlay add 4.0.48.0/24')));
+  assert.ok(
+    on.commands.log.some((line) => line.includes('SUBNET=4.0.48.0/24') && line.includes('overlay remove')),
+  );
   on.commands.failing = undefined;
+  on.commands.log.length = 0;
   await apply(on);
-  assert.match(on.commands.log.at(-1) ?? '', /overlay add 4.0.32.0/);
+  for (const subnet of ['4.0.32.0/24', '4.0.48.0/24'])
+    assert.ok(on.commands.log.some((line) => line.includes(`overlay add ${subnet}`)));
 });
 
 test('no other host is added before this one has started', async () => {
   const on = await host();
   on.commands.failing = 'overlay up';
-  await apply(on, 2);
+  await apply(on, 3);
   assert.ok(!on.commands.log.some((line) => line.includes('overlay add')));
 });
 
 test('before the first command nothing is leased', async () => {
   const on = await host();
   on.commands.failing = 'overlay key';
-  await apply(on, 2);
+  await apply(on, 3);
   assert.equal(await stored(on, OWN), undefined);
 });
 
@@ -132,5 +137,5 @@ test('what a command prints cannot steer the terminal', async () => {
   const on = await host();
   on.commands.failing = 'overlay key';
   on.commands.complaint = '\u001b[2Jit broke\n';
-  assert.match(await apply(on, 2), /exit code 1: \\u001b\[2Jit broke/);
+  assert.match(await apply(on, 3), /exit code 1: \\u001b\[2Jit broke/);
 });

@@ -45,11 +45,11 @@ test('apply gives the new address before it takes the old one away', async () =>
   ]);
 });
 
-test('apply deletes nothing when something could not be added', async () => {
+test('apply takes back what it added when something else could not be added', async () => {
   const host = await hostWith(IN_PLACE, PINNED_ELSEWHERE);
   host.kernel.refuse = (operation) => (operation.startsWith('add address') ? 'EPERM' : undefined);
   const { exitCode, stderr } = await host.flannelette('apply', '-f', CONFIG_PATH);
-  assert.equal(exitCode, 2);
+  assert.equal(exitCode, 3);
   assert.match(stderr, /add address 4\.0\.200\.0\/32 dev flannel0.*EPERM/);
   assert.ok((await host.lines()).some((line) => line.startsWith('address 4.0.100.0/32 dev flannel0')));
   assert.ok((await host.lines()).some((line) => line.startsWith('store subnets/4.0.100.0-24')));

@@ -29,10 +29,12 @@ function putLine(kernel: FakeKernel, line: string): void {
   const thing = kernelThing(line);
   switch (thing.what) {
     case 'link': {
-      const { what: _, multiQueue, carrier, ...link } = thing;
+      const { what: _, multiQueue, carrier, vxlan, ...link } = thing;
       const isTun = link.kind === 'tun';
       const tun = { mode: 'tun', persist: true, multiQueue } as const;
-      kernel.addLink({ ...link, carrier, ...(isTun && { tun }) });
+      // A new device leaves the checksums of what is wrapped to the hardware.
+      const made = vxlan && { vxlan: { txChecksumOffload: true, ...vxlan } };
+      kernel.addLink({ ...link, carrier, ...made, ...(isTun && { tun }) });
       break;
     }
     case 'neighbour': {

@@ -10,6 +10,7 @@ import { consentText } from '../../model/renumbering.js';
 import { StoreUnavailableError } from '../../ports.js';
 import { adopting } from '../../runtime/adopting.js';
 import { type Convergence, converge, obstaclesText, planAll } from '../../runtime/one-shot.js';
+import { type Rollback, Transaction } from '../../runtime/transaction.js';
 import { CommandError, EXIT } from '../exit-codes.js';
 import type { ApplyResult, TriedAction } from '../render-apply.js';
 import { requireUpToDate } from '../saved-plan.js';
@@ -33,22 +34,47 @@ export interface AppliedFile {
   readonly places: ConfigPlaces;
 }
 
-/** Throws CommandError when the saved plan is out of date, and what reading store and host rejects with. */
+/** An apply that is over, while its process still holds the host. */
+export interface HeldApply {
+  readonly result: ApplyResult;
+  /** Puts back what it has changed. */
+  rollBack(): Promise<Rollback>;
+  /** Gives the host back. */
+  close(): void;
+}
+
+/** Rejects with CommandError when the saved plan is out of date, and with what reading store and host rejects with. */
 export async function applyOnce(
   context: CommandContext,
   host: HostAccess,
   applied: AppliedFile,
   question: ApplyQuestion,
 ): Promise<ApplyResult> {
+  const { result, close } = await applyAndHold(context, host, applied, question);
+  close();
+  return result;
+}
+
+/** The same, but holds the host afterwards, for who may want everything back. */
+export async function applyAndHold(
+  context: CommandContext,
+  host: HostAccess,
+  applied: AppliedFile,
+  question: ApplyQuestion,
+): Promise<HeldApply> {
   const { config } = applied;
   const lock = host.lock(config);
   const session = host.openSession(config);
-  try {
-    await readUntil(context, session, question.timeoutMs);
-    return await convergeSession(context, session, applied, question);
-  } finally {
+  const close = () => {
     session.close();
     lock.release();
+  };
+  try {
+    await readUntil(context, session, question.timeoutMs);
+    return { ...(await convergeSession(context, session, applied, question)), close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
@@ -57,7 +83,7 @@ async function convergeSession(
   session: Session,
   applied: AppliedFile,
   { timeoutMs, adopt, allowRenumber, only, saved }: ApplyQuestion,
-): Promise<ApplyResult> {
+): Promise<Omit<HeldApply, 'close'>> {
   const { inputs } = session;
   const reconcilers = adopt ? adopting(session.reconcilers) : session.reconcilers;
   const state = inputs.state();
@@ -70,27 +96,59 @@ async function convergeSession(
   }
   const actions: TriedAction[] = [];
   const planned = new Map(saved?.actions.map((action) => [`${action.kind} ${action.key}`, action]));
-  const convergence = await converge(
-    {
-      reconcilers,
-      desired: () => agreed(inputs.state(), allowRenumber),
-      clock,
-      timeoutMs,
-      kinds: only ?? KINDS,
-      ...(saved && {
-        isPlanned(action) {
-          const same = planned.get(`${action.kind} ${action.key}`);
-          return same !== undefined && isSameOperation(same, action);
+  const transaction = new Transaction();
+  const rollBack = () =>
+    // Also when the order to stop has come: what is half done helps nobody.
+    transaction.rollBack((until) => session.access.refresh(until), clock, NEVER);
+  let convergence: Convergence;
+  try {
+    convergence = await converge(
+      {
+        reconcilers: transaction.noting(reconcilers),
+        desired: () => agreed(inputs.state(), allowRenumber),
+        clock,
+        timeoutMs,
+        kinds: only ?? KINDS,
+        ...(saved && {
+          isPlanned(action) {
+            const same = planned.get(`${action.kind} ${action.key}`);
+            return same !== undefined && isSameOperation(same, action);
+          },
+        }),
+        onAction: (action, { outcome, error }) => {
+          actions.push({ ...explained(action, origins), outcome, ...(error && { error: error.message }) });
         },
-      }),
-      onAction: (action, { outcome, error }) => {
-        actions.push({ ...explained(action, origins), outcome, ...(error && { error: error.message }) });
       },
-    },
-    signal,
-  );
+      signal,
+    );
+  } catch (error) {
+    if (transaction.isBegun) requireRolledBack(await rollBack(), error);
+    throw error;
+  }
+  const { outcome } = convergence;
   const message = messageOf(convergence, inputs.state(), applied.config);
-  return { outcome: convergence.outcome, message, actions };
+  if (!transaction.isBegun || !UNDONE.has(outcome))
+    return { result: { outcome, message, actions }, rollBack };
+  const rollback = await rollBack();
+  const told = [message, rollbackText(rollback)].join('. ');
+  return { result: { outcome, message: told, actions, rollback }, rollBack };
+}
+
+const NEVER = new AbortController().signal;
+
+/** After these nothing is to be left half done. A conflict is somebody else's; a time-out leaves what is on its way. */
+const UNDONE: ReadonlySet<Convergence['outcome']> = new Set(['failed', 'undecided', 'refused']);
+
+export function rollbackText({ problems }: Rollback): string {
+  if (problems.length === 0) return 'Everything is as it was before';
+  return ['Not everything could be put back:', ...problems.map((problem) => `  ${problem}`)].join('\n');
+}
+
+/** Throws CommandError with both troubles when something could not be put back. */
+function requireRolledBack(rollback: Rollback, cause: unknown): void {
+  if (rollback.problems.length === 0) return;
+  const trouble = cause instanceof Error ? cause.message : String(cause);
+  throw new CommandError(`${trouble}. ${rollbackText(rollback)}`, EXIT.rollbackFailed, { cause });
 }
 
 /** As things stand before anything is done: so `diff` has it. */

@@ -57,5 +57,7 @@ const EXIT_CODES: Readonly<Record<ApplyResult['outcome'], ExitCode>> = {
 function report(context: CommandContext, format: Format, result: ApplyResult): ExitCode {
   context.out(formatted(format, applyDocument(result), () => applyText(result)));
   if (result.message !== '') context.err(`${result.message}\n`);
-  return EXIT_CODES[result.outcome];
+  if (result.rollback === undefined) return EXIT_CODES[result.outcome];
+  if (result.rollback.problems.length > 0) return EXIT.rollbackFailed;
+  return result.outcome === 'failed' ? EXIT.rolledBack : EXIT_CODES[result.outcome];
 }

@@ -3,7 +3,13 @@ import { existsSync } from 'node:fs';
 import type { Family } from '../../model/address.js';
 import type { BridgeFirewall } from '../../model/docker/bridge.js';
 import type { ForwardState, MasqueradeState } from '../../model/objects.js';
-import { type BridgeQuestion, type Firewall, type FoundForward, SystemError } from '../../ports.js';
+import {
+  type BridgeQuestion,
+  type Firewall,
+  type FirewallPlace,
+  type FoundForward,
+  SystemError,
+} from '../../ports.js';
 import { wakeOnMulticast } from '../netlink/event-watch.js';
 import { NETLINK_NETFILTER } from '../netlink/socket.js';
 import { type RunProgram, runProgram } from '../run-program.js';
@@ -51,6 +57,22 @@ export class HostFirewall implements Firewall {
 
   deleteForward(family: Family, chain: string, signal: AbortSignal): Promise<void> {
     return this.#chains.remove(family, chain, signal);
+  }
+
+  async copyOf({ what, family, name }: FirewallPlace, signal: AbortSignal): Promise<string | undefined> {
+    const place = what === 'masquerade' ? this.#tables : this.#chains;
+    return unlessUnable(family, () => place.copyOf(family, name, signal));
+  }
+
+  putBack(
+    { what, family, name }: FirewallPlace,
+    copy: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const place = what === 'masquerade' ? this.#tables : this.#chains;
+    return copy === undefined
+      ? place.remove(family, name, signal)
+      : place.putBack(family, name, copy, signal);
   }
 
   bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {

@@ -73,6 +73,17 @@ export function replacement(state: ForwardState, listing: ChainListing | undefin
   ]);
 }
 
+/** Input that turns what is listed into what was, rule by rule; jumps that are there stay where they are. */
+export function restoration(chain: string, was: ChainListing, now: ChainListing | undefined): string {
+  const jumps = now?.jumps ?? [];
+  return transaction([
+    `:${chain} - [0:0]`,
+    ...was.rules,
+    ...jumps.filter((rule) => !was.jumps.includes(rule)).map(deletion),
+    ...was.jumps.filter((rule) => !jumps.includes(rule)),
+  ]);
+}
+
 /** Input that removes the chain and every rule that leads into it, whoever made it: it would lead nowhere. */
 export function removal(chain: string, { jumps }: ChainListing): string {
   return transaction([...jumps.map(deletion), `-F ${chain}`, `-X ${chain}`]);

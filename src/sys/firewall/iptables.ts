@@ -8,7 +8,14 @@ import type { Family } from '../../model/address.js';
 import type { ForwardState } from '../../model/objects.js';
 import { type FoundForward, SystemError } from '../../ports.js';
 import type { RunProgram } from '../run-program.js';
-import { type ChainListing, forwardOf, parseListing, removal, replacement } from './iptables-chain.js';
+import {
+  type ChainListing,
+  forwardOf,
+  parseListing,
+  removal,
+  replacement,
+  restoration,
+} from './iptables-chain.js';
 import { readError, writeError } from './program-errors.js';
 
 const PROGRAMS = {
@@ -63,6 +70,26 @@ export class IptablesChains {
       const listing = await this.#list(command, chain, signal);
       if (listing === undefined) continue;
       await this.#restore(command, removal(chain, listing), `delete chain ${chain}`, signal);
+    }
+  }
+
+  /** Undefined when no filter table has the chain. */
+  async copyOf(family: Family, chain: string, signal: AbortSignal): Promise<string | undefined> {
+    const listings: (readonly [command: string, listing: ChainListing])[] = [];
+    for (const command of await this.#commandsInUse(family, signal)) {
+      const listing = await this.#list(command, chain, signal);
+      if (listing !== undefined) listings.push([command, listing]);
+    }
+    return listings.length === 0 ? undefined : JSON.stringify(listings);
+  }
+
+  async putBack(family: Family, chain: string, copy: string, signal: AbortSignal): Promise<void> {
+    const were = new Map(JSON.parse(copy) as readonly (readonly [string, ChainListing])[]);
+    for (const command of await this.#commandsInUse(family, signal)) {
+      const [was, now] = [were.get(command), await this.#list(command, chain, signal)];
+      if (was === undefined && now === undefined) continue;
+      const input = was ? restoration(chain, was, now) : removal(chain, now ?? { rules: [], jumps: [] });
+      await this.#restore(command, input, `put back chain ${chain}`, signal);
     }
   }
 

@@ -104,6 +104,24 @@ function prefixValue(prefix: Prefix, family: Family): Json {
   return len === FAMILY_BITS[family] ? addr : { prefix: { addr, len } };
 }
 
+/** What `nft -j list table` printed without what differs from one listing to the next: handles, and the numbers of counters. */
+export function copyOf(listing: string): string {
+  const { nftables } = JSON.parse(listing) as { readonly nftables: readonly JsonObject[] };
+  const objects = nftables.filter((entry) => !('metainfo' in entry));
+  return JSON.stringify(objects, (key, value) => {
+    if (key === 'handle') return undefined;
+    const isCounter = key === 'counter' && typeof value === 'object' && value !== null;
+    return isCounter ? { ...value, packets: 0, bytes: 0 } : value;
+  });
+}
+
+/** Makes the table, absent or present, what `copy` says. */
+export function restoration(family: Family, table: string, copy: string): string {
+  const objects = JSON.parse(copy) as readonly JsonObject[];
+  const commands = [...removeCommands(family, table), ...objects.map((object) => ({ add: object }))];
+  return JSON.stringify({ nftables: commands });
+}
+
 /** Reads what `nft -j list table` printed. Throws SyntaxError or TypeError when it is no such listing. */
 export function parseTable(listing: string, family: Family, table: string): MasqueradeState {
   const { nftables } = JSON.parse(listing) as { readonly nftables: readonly JsonObject[] };

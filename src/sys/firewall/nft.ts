@@ -3,7 +3,7 @@ import type { Family } from '../../model/address.js';
 import type { MasqueradeState } from '../../model/objects.js';
 import { ObserveError, SystemError } from '../../ports.js';
 import type { ProgramOutput, RunProgram } from '../run-program.js';
-import { NFT_FAMILY, parseTable, removal, replacement } from './nft-table.js';
+import { copyOf, NFT_FAMILY, parseTable, removal, replacement, restoration } from './nft-table.js';
 import { readError, writeError } from './program-errors.js';
 
 const DEADLINE_MS = 10_000;
@@ -19,6 +19,25 @@ export class NftTables {
 
   /** Undefined when the table is absent. */
   async read(family: Family, table: string, signal: AbortSignal): Promise<MasqueradeState | undefined> {
+    return this.#listed(family, table, signal, (listing) => parseTable(listing, family, table));
+  }
+
+  /** Undefined when the table is absent. */
+  async copyOf(family: Family, table: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.#listed(family, table, signal, copyOf);
+  }
+
+  async putBack(family: Family, table: string, copy: string, signal: AbortSignal): Promise<void> {
+    const output = await this.#nft([restoration(family, table, copy)], signal);
+    if (output.code !== 0) throw writeError(`put back table ${NFT_FAMILY[family]} ${table}`, output);
+  }
+
+  async #listed<T>(
+    family: Family,
+    table: string,
+    signal: AbortSignal,
+    read: (listing: string) => T,
+  ): Promise<T | undefined> {
     const action = `list table ${NFT_FAMILY[family]} ${table}`;
     const output = await this.#nft(['list', 'table', NFT_FAMILY[family], table], signal);
     if (output.code !== 0) {
@@ -26,7 +45,7 @@ export class NftTables {
       throw readError(action, output);
     }
     try {
-      return parseTable(output.stdout, family, table);
+      return read(output.stdout);
     } catch (cause) {
       throw new ObserveError(`Cannot ${action}: nft printed something else`, { cause });
     }

@@ -199,13 +199,17 @@ function routeHeader({ destination, table, tos }: NetlinkRouteSpec): {
   };
 }
 
-function routeAttributes({ destination, table, metric, via }: NetlinkRouteSpec, link: number): RouteAttrs {
+function routeAttributes(
+  { destination, table, metric, via, preferredSource }: NetlinkRouteSpec,
+  link: number,
+): RouteAttrs {
   return {
     dst: addressBytes(baseOf(destination)),
     table,
     ...(metric === 0 ? {} : { priority: metric }),
     ...(via === undefined || familyOf(via) !== familyOf(destination) ? {} : { gateway: addressBytes(via) }),
     ...(link === 0 ? {} : { oif: link }),
+    ...(preferredSource === undefined ? {} : { prefsrc: addressBytes(preferredSource) }),
   };
 }
 

@@ -38,15 +38,18 @@ test('diff ends with 1 when something is to be done, and does nothing', async ()
   assert.deepEqual(world.log, ['open', 'close'], 'and needs no lock');
 });
 
-test('what the kernel refuses ends apply with 2, naming it', async () => {
+test('what the kernel refuses ends apply with 3, naming it, and nothing is left of the rest', async () => {
   const world = new CommandWorld();
   world.host.kernel.refuse = (operation) => (operation.includes('mtu') ? 'EPERM' : undefined);
+  const before = (await world.run('diff')).stdout;
   const { exitCode, stdout, stderr } = await world.run('apply');
-  assert.equal(exitCode, EXIT.failed);
+  assert.equal(exitCode, EXIT.rolledBack);
   assert.match(stderr, /^Not everything could be done: link:flannel0: Cannot set link flannel0 mtu 1472/);
+  assert.match(stderr, /\. Everything is as it was before$/m);
   assert.match(stdout, /^ {2}\+ link:flannel0 .*: Cannot set link flannel0 mtu 1472/m);
-  assert.match(stdout, /^Apply: \d+ done, failed$/m);
-  assert.deepEqual(world.log, LOCKED);
+  assert.match(stdout, /^Apply: \d+ done, failed, rolled back$/m);
+  assert.deepEqual(world.log, ['open', 'close', ...LOCKED]);
+  assert.equal((await world.run('diff')).stdout, before);
 });
 
 test('so does what cannot be seen', async () => {

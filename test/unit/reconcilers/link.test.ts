@@ -27,7 +27,7 @@ function hostWith(
   const kernel = new FakeKernel();
   prepare(kernel);
   const scope = () => ({ devices: ['flannel0'], networks: [] });
-  return [kernel, linkReconciler(kernel.netlink, kernel.tuns, ALIAS, scope)];
+  return [kernel, linkReconciler(kernel.netlink, kernel.tuns, kernel.sysctls, ALIAS, scope)];
 }
 
 /** The device as a daemon leaves it. */
@@ -180,6 +180,7 @@ describe('link reconciler', () => {
     const reconciler = linkReconciler(
       kernel.netlink,
       kernel.tuns,
+      kernel.sysctls,
       ALIAS,
       scope,
       (name) => name === 'flannel0',

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Desired } from '../../../src/model/diff.js';
 import type { NetworkConfigState } from '../../../src/model/objects.js';
+import type { Action } from '../../../src/model/plan.js';
 import { SystemError } from '../../../src/ports.js';
 import { networkConfigReconciler, type Publishing } from '../../../src/reconcilers/network-config.js';
 import { snapshotAccess } from '../../../src/runtime/snapshot-access.js';
@@ -240,4 +241,35 @@ describe('network-config reconciler, publish: always', () => {
     world.files.failure = { writes: new SystemError('Cannot write: read-only', 'EROFS') };
     assert.deepEqual((await world.round(wanting())).outcomes, ['failed EROFS']);
   });
+});
+
+describe('network-config reconciler, taking back what an apply has published that failed', () => {
+  const TAKE_BACK = (state: NetworkConfigState | undefined): Action<NetworkConfigState> => ({
+    ...{ verb: 'delete', key: 'network-config:config', reason: 'put back', requires: [], interrupts: false },
+    ...(state && { before: state }),
+  });
+
+  for (const { what, meanwhile, isGone } of [
+    { what: 'deletes it', meanwhile: async () => {}, isGone: true },
+    {
+      what: 'leaves it once another host has joined',
+      meanwhile: (world: PublishWorld) => world.store.put('subnets/4.0.32.0-24', '{"PublicIP":"10.8.65.53"}'),
+      isGone: false,
+    },
+    {
+      what: 'leaves what somebody has written instead',
+      meanwhile: (world: PublishWorld) => world.store.put('config', OTHER),
+      isGone: false,
+    },
+  ]) {
+    it(what, async () => {
+      const world = new PublishWorld();
+      await world.round(wanting());
+      await meanwhile(world);
+      await world.access.refresh(NEVER);
+      const [result] = await world.reconciler.apply([TAKE_BACK(wanting()[0]?.state)], NEVER);
+      assert.equal(result?.outcome, isGone ? 'done' : 'failed');
+      assert.equal((await world.value()) === undefined, isGone);
+    });
+  }
 });
