@@ -19,7 +19,7 @@ JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test mutants faults soak sim worlds fuzz demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test mutants faults soak sim worlds trials fuzz demo bench golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/sim
 
 worlds: dist/.built ## Plan, save and apply COUNT random hosts (10000), write docs/worlds/result.json; SEED=7 repeats a run
 	COUNT="$(COUNT)" SEED="$(SEED)" node dist/test/worlds/main.js
+
+trials: root packages dist/.built ## Put RUNS changes on trial (100) and lose who started them, write docs/trials/result.json: root
+	RUNS="$(RUNS)" node dist/test/trials/main.js
 
 fuzz: dist/.built ## Try COUNT inputs (10000000) on all that reads foreign bytes, write docs/fuzzing/result.json; SEED=7 repeats a run
 	COUNT="$(COUNT)" SEED="$(SEED)" node dist/test/fuzz/main.js

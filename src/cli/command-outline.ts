@@ -35,7 +35,11 @@ export function commandOutline(command: Command): VerbOutline {
     takesFiles: parameters.some((argument) => /path|file/.test(argument.name())),
     choices: parameters.flatMap(({ argChoices = [] }) => argChoices),
     options: command.options.filter(({ hidden }) => !hidden).map(optionOutline),
-    verbs: command.commands.map(commandOutline),
+    verbs: command
+      .createHelp()
+      .visibleCommands(command)
+      .filter((verb) => command.commands.includes(verb))
+      .map(commandOutline),
   };
 }
 

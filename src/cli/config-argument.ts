@@ -18,6 +18,11 @@ export async function configArgument(context: CommandContext, path: string): Pro
   return (await readingArgument(context, path)).config;
 }
 
+/** Where the keeper of a trial listens, beside the daemon. */
+export function trialSocketPath(instance: Pick<InstanceSection, 'name' | 'runtimeDirectory'>): string {
+  return socketPath(instance).replace(/sock$/, 'trial.sock');
+}
+
 /** Where the daemon of this instance listens. */
 export function socketPath({
   name,

@@ -11,10 +11,12 @@ import { diff, type PlanFormat } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
 import { explain } from './commands/explain.js';
 import { init } from './commands/init.js';
+import { keepTrial } from './commands/keep-trial.js';
 import { leases, releaseLease } from './commands/leases.js';
 import { run } from './commands/run.js';
 import { schema } from './commands/schema.js';
 import { status } from './commands/status.js';
+import { confirm, rollback, tryChange } from './commands/try.js';
 import { validate } from './commands/validate.js';
 import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
@@ -26,9 +28,11 @@ import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
 import { addToolVerbs } from './tool-verbs.js';
 import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
+import type { TrialQuestion } from './trial-subjects.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
 const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TRIAL_MS = 120_000;
 
 /** Never rejects: every error becomes a line on standard error and an exit code. */
 export async function runCommandLine(given: CommandContext, argv: readonly string[]): Promise<ExitCode> {
@@ -53,9 +57,9 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err })
     .showHelpAfterError('(try `flannelette --help`)');
-  const verb = (name: string, description: string) =>
+  const verb = (name: string, description: string, options: { hidden?: boolean } = {}) =>
     program
-      .command(name)
+      .command(name, options)
       .description(description)
       .addHelpText('after', exampleText(name))
       .exitOverride()
@@ -125,6 +129,43 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
         }),
       ),
     );
+  const trial = () =>
+    new Option('--timeout <duration>', 'when to take it back, such as 30s or 2m')
+      .argParser(durationMs)
+      .default(DEFAULT_TRIAL_MS, '120s');
+  const tried = (
+    candidate: string | undefined,
+    { timeout: timeoutMs, ...flags }: TryFlags,
+  ): TrialQuestion => ({
+    timeoutMs,
+    adopt: flags.adopt ?? false,
+    allowRenumber: flags.allowRenumber ?? false,
+    ...(candidate !== undefined && { candidate: context.absolutePath(candidate) }),
+  });
+  verb('try', 'apply, and take it back unless it is confirmed in time')
+    .argument('[candidate]', 'a file whose text takes the place of the configuration')
+    .addOption(file())
+    .addOption(trial())
+    .addOption(adopt())
+    .option('--allow-renumber', 'take another subnet in place of the one in use, where one is wanted')
+    .action(async (candidate: string | undefined, options: TryFlags) =>
+      done(await tryChange(context, path(options), tried(candidate, options))),
+    );
+  verb('keep-trial', 'what try starts', { hidden: true })
+    .argument('[candidate]')
+    .addOption(file())
+    .addOption(trial())
+    .addOption(adopt())
+    .option('--allow-renumber')
+    .action(async (candidate: string | undefined, options: TryFlags) =>
+      done(await keepTrial(context, path(options), tried(candidate, options))),
+    );
+  verb('confirm', 'keep what is on trial')
+    .addOption(file())
+    .action(async (options: { file: string }) => done(await confirm(context, path(options))));
+  verb('rollback', 'take back what is on trial, at once')
+    .addOption(file())
+    .action(async (options: { file: string }) => done(await rollback(context, path(options))));
   verb('run', 'keep it so, and carry the packets')
     .addOption(file())
     .action(async (options: { file: string }) => done(await run(context, path(options))));
@@ -206,6 +247,13 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;
+}
+
+interface TryFlags {
+  readonly file: string;
+  readonly timeout: number;
+  readonly adopt?: boolean;
+  readonly allowRenumber?: boolean;
 }
 
 interface ApplyFlags {

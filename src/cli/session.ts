@@ -2,7 +2,7 @@
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
 import type { PlanDocument } from '../model/plan-document.js';
-import type { Clock, ControlSocket, NetlinkRoute } from '../ports.js';
+import type { Clock, ControlSocket, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
@@ -27,6 +27,13 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly control: ControlSocket;
+  readonly pid: number;
+  /** Results go to a terminal. */
+  readonly isTerminal: boolean;
+  /** Of this host, where no more than files is needed. */
+  readonly files: Files;
+  /** Starts this program once more, with other arguments, in a session of its own: it goes on when this one and its terminal are gone. */
+  startDetached(argv: readonly string[]): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Seen from the working directory: a daemon and those who ask it need not share one. */
   readonly absolutePath: (path: string) => string;

@@ -1,4 +1,5 @@
 /** This process: its name, its signals, its end. */
+import { spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -19,6 +20,10 @@ export const absolutePath = (path: string): string => resolve(path);
 export const processId = process.pid;
 
 export const processEnvironment: Readonly<Record<string, string | undefined>> = process.env;
+
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
 
 export function stdoutText(text: string): void {
   process.stdout.write(text);
@@ -48,6 +53,19 @@ export async function endProcess(exitCode: number): Promise<never> {
 
 function written(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+/** This program with other arguments, as the leader of a session of its own (setsid(2)): no hang-up of ours reaches it. */
+export function startDetached(argv: readonly string[]): void {
+  const [program = '', script = ''] = [process.execPath, process.argv[1]];
+  const child = spawn(program, [...process.execArgv, script, ...argv], {
+    detached: true,
+    stdio: 'ignore',
+    cwd: '/',
+  });
+  // That it did not start is told by its not answering.
+  child.on('error', () => {});
+  child.unref();
 }
 
 const TERMINATIONS = ['SIGINT', 'SIGTERM'] as const;

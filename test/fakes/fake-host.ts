@@ -50,6 +50,7 @@ export class FakeHost {
     const host = {
       clock: this.clock,
       desk: this.desk,
+      files: this.files,
       readText: (path: string) => this.#readText(path),
       readConfig: (path: string) => this.#readConfig(path),
       openSession: (config: Config) => this.session(config),

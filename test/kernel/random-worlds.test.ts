@@ -136,6 +136,7 @@ class Lab {
     const host = {
       clock,
       desk: new Map<string, string>(),
+      files: ports.files,
       readText: async () => config,
       readConfig: async (path: string) => configReading(config, path),
       openSession: (parsed: Config) => openSession(parsed, ports, storeOf(parsed)),

@@ -169,6 +169,13 @@ const OTHERS: readonly Mutation[] = [
     red: ['unit/transactions'],
   },
   {
+    file: 'runtime/trial',
+    text: 'if (leftMs <= 0)',
+    replacement: 'if (leftMs < -60000)',
+    does: 'leaves in force what nobody has confirmed',
+    red: ['unit/trial'],
+  },
+  {
     file: 'dataplane/verdict',
     text: '.TTL] <= 1',
     replacement: '.TTL] < 1',

@@ -17,6 +17,7 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
       paths.push(path);
       return { error: `Cannot read ${path}: there is no such file` };
     },
+    files: { read: async () => undefined },
     forwarding: async () => ({ end: async () => {} }),
     control: { serve: async () => {}, ask: async () => undefined },
     clock: { now: () => 0, boottimeMs: () => 0, sleep: () => new Promise(() => {}) },

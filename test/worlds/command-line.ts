@@ -5,7 +5,7 @@ import type { CommandContext, Session } from '../../src/cli/session.js';
 import { readPlan } from '../../src/config/plan-schema.js';
 import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
-import type { Clock } from '../../src/ports.js';
+import type { Clock, Files } from '../../src/ports.js';
 import type { ConfigReading } from '../../src/runtime/config-source.js';
 
 export interface CommandResult {
@@ -16,6 +16,7 @@ export interface CommandResult {
 
 export interface CommandHost {
   readonly clock: Clock;
+  readonly files: Files;
   /** What the operator saved and reads back, apart from the host's disk: path → text. */
   readonly desk: Map<string, string>;
   /** Empty when there is no such file. */
@@ -39,6 +40,10 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     signal: new AbortController().signal,
     clock,
     control: { serve: async () => {}, ask: async () => undefined },
+    pid: 1,
+    isTerminal: false,
+    files: host.files,
+    startDetached: () => {},
     environment: {},
     absolutePath: (path) => path,
     readConfig,

@@ -34,6 +34,8 @@ export class CommandWorld {
   readonly host = new FakeHost();
   readonly clock = new FakeClock();
   readonly stop = new AbortController();
+  /** By the path of its socket. */
+  readonly #served = new Map<string, (request: ControlRequest) => Promise<ControlReply>>();
   /** What was taken and given back, in order: `lock flannel0`, `open`, `close`, `release`. */
   readonly log: string[] = [];
   /** What the daemon is asked, where one answers. */
@@ -46,6 +48,7 @@ export class CommandWorld {
   environment: Record<string, string> = {};
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
+  isTerminal = false;
 
   constructor(config = CONFIG) {
     this.host.files.edit(CONFIG_PATH, config);
@@ -92,10 +95,24 @@ export class CommandWorld {
       },
       signal: this.stop.signal,
       clock: this.clock,
+      pid: 4711,
+      isTerminal: this.isTerminal,
+      files: host.files,
+      startDetached: (argv) => {
+        this.log.push(`start ${argv.join(' ')}`);
+        void runCommandLine(this.#context({ stdout: '', stderr: '' }), argv).then((code) =>
+          this.log.push(`ended ${code}`),
+        );
+      },
       environment: this.environment,
       control: {
-        serve: async () => {},
-        ask: async (_, request) => {
+        serve: async (path, answer, signal) => {
+          this.#served.set(path, answer);
+          signal.addEventListener('abort', () => this.#served.delete(path), { once: true });
+        },
+        ask: async (path, request) => {
+          const served = this.#served.get(path);
+          if (served !== undefined || path.endsWith('.trial.sock')) return served?.(request);
           this.asked.push(request);
           return this.answer(request);
         },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EXIT } from '../../../src/cli/exit-codes.js';
 import { VERB_EXAMPLES } from '../../../src/cli/verb-examples.js';
-import { CommandWorld } from './command-world.js';
+import { CONFIG, CommandWorld } from './command-world.js';
 import { READY_REPORT } from './ready-report.js';
 
 /** A host with its file, another host's lease, and what the examples speak of beside. */
@@ -11,6 +11,8 @@ async function exampleWorld(verb: string): Promise<CommandWorld> {
   const world = new CommandWorld();
   await world.host.store.put('subnets/4.0.32.0-24', '{"PublicIP":"10.8.65.53"}');
   world.host.files.edit('/run/flannel/subnet.env', 'FLANNEL_SUBNET=4.0.100.1/24\nFLANNEL_MTU=1472\n');
+  if (verb !== 'init') world.host.files.edit('/etc/new.yaml', CONFIG);
+  if (verb === 'confirm' || verb === 'rollback') await world.run('try', 'new.yaml');
   if (verb === 'apply') await world.run('diff', '--out', 'plan.json');
   if (ASKING.has(verb)) world.answer = async () => ({ status: 200, body: JSON.stringify(READY_REPORT) });
   return world;

@@ -1,0 +1,37 @@
+/**
+ * The process behind `try`: it has left the terminal and the command that started it, and takes the change back whatever
+ * becomes of those. Not for people: `try` starts it.
+ */
+import { Trial } from '../../runtime/trial.js';
+import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
+import type { CommandContext } from '../session.js';
+import { daemonSubject, hostSubject, type TrialQuestion } from '../trial-subjects.js';
+
+export async function keepTrial(
+  context: CommandContext,
+  path: string,
+  question: TrialQuestion,
+): Promise<ExitCode> {
+  const { control, clock, signal } = context;
+  const { candidate } = question;
+  const applied = { ...(await readingArgument(context, candidate ?? path)), file: path };
+  const { instance } = applied.config;
+  // All that takes back is loaded before anything is changed.
+  const host = await context.host();
+  const status = { method: 'GET', path: '/status' } as const;
+  const isFollowed = (await control.ask(socketPath(instance), status, signal)) !== undefined;
+  const subject =
+    isFollowed && candidate !== undefined
+      ? daemonSubject(context, host, applied, { ...question, candidate })
+      : hostSubject(context, host, applied, question);
+  const trial = new Trial(subject, question.timeoutMs, clock, context.pid);
+  const served = new AbortController();
+  try {
+    await control.serve(trialSocketPath(instance), trial.answer, served.signal);
+    await trial.run(signal);
+    return trial.report().phase === 'failed' ? EXIT.failed : EXIT.done;
+  } finally {
+    served.abort();
+  }
+}

@@ -1,0 +1,104 @@
+/** What `try` has on trial: this host by the keeper's own apply, or a daemon's file. */
+import type { TrialFailure, TrialSubject } from '../runtime/trial.js';
+import {
+  type AppliedFile,
+  type ApplyQuestion,
+  applyAndHold,
+  applyOnce,
+  type HeldApply,
+} from './commands/apply-once.js';
+import { applyThroughDaemon } from './commands/apply-through-daemon.js';
+import { readingArgument } from './config-argument.js';
+import type { CommandContext, HostAccess } from './session.js';
+import { TrialFile } from './trial-file.js';
+
+export interface TrialQuestion extends Pick<ApplyQuestion, 'timeoutMs' | 'adopt' | 'allowRenumber'> {
+  /** Another file, whose text takes the place of the configuration. */
+  readonly candidate?: string;
+}
+
+/** So long it may take to bring everything back. */
+const REVERT_MS = 30_000;
+
+/** Nobody follows the file: what is changed here is put back as it was found. */
+export function hostSubject(
+  context: CommandContext,
+  host: HostAccess,
+  applied: AppliedFile,
+  question: TrialQuestion,
+): TrialSubject {
+  const file = new TrialFile(context.files, applied.file);
+  let held: HeldApply | undefined;
+  const undo = async (): Promise<readonly string[]> => {
+    const problems = await attempted(async () => (await held?.rollBack())?.problems ?? []);
+    held?.close();
+    return [...problems, ...(await attempted(async () => void (await file.putBack())))];
+  };
+  return {
+    file: applied.file,
+    async apply(): Promise<TrialFailure | undefined> {
+      try {
+        if (question.candidate !== undefined) await file.swap(question.candidate);
+        held = await applyAndHold(context, host, applied, question);
+      } catch (error) {
+        return { message: messageOf(error), problems: await undo() };
+      }
+      if (held.result.outcome === 'converged') return undefined;
+      return { message: held.result.message, problems: await undo() };
+    },
+    revert: undo,
+    async keep() {
+      held?.close();
+      await file.keep();
+    },
+  };
+}
+
+/** A daemon follows the file: with the former text there it brings everything back, and where it has died we do. */
+export function daemonSubject(
+  context: CommandContext,
+  host: HostAccess,
+  applied: AppliedFile,
+  question: TrialQuestion & { readonly candidate: string },
+): TrialSubject {
+  const { file: path, config } = applied;
+  const file = new TrialFile(context.files, path);
+  const undo = () =>
+    attempted(async () => {
+      await file.putBack();
+      const before = await readingArgument(context, path);
+      const how = { timeoutMs: REVERT_MS, adopt: false, allowRenumber: true };
+      const { outcome, message } =
+        (await applyThroughDaemon(context, before.config, path, how)) ??
+        (await applyOnce(context, host, { ...before, file: path }, how));
+      return outcome === 'converged' ? [] : [message];
+    });
+  return {
+    file: path,
+    async apply(): Promise<TrialFailure | undefined> {
+      try {
+        await file.swap(question.candidate);
+        const result = await applyThroughDaemon(context, config, path, question);
+        if (result?.outcome === 'converged') return undefined;
+        return { message: result?.message ?? 'The daemon is gone', problems: await undo() };
+      } catch (error) {
+        return { message: messageOf(error), problems: await undo() };
+      }
+    },
+    revert: undo,
+    keep: () => file.keep(),
+  };
+}
+
+/** Whatever it is that cannot be taken back, the rest is. */
+async function attempted(step: () => Promise<readonly string[] | undefined>): Promise<readonly string[]> {
+  try {
+    return (await step()) ?? [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
