@@ -11,8 +11,10 @@ import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { confirmationPath } from './runtime/confirmation.js';
 import { controlApi, monitorApi } from './runtime/control-api.js';
 import { Daemon } from './runtime/daemon.js';
+import { daemonExplanations } from './runtime/daemon-explanation.js';
 import { withDeadline } from './runtime/deadline.js';
 import { DockerCommand } from './runtime/docker-command.js';
+import { EventLog } from './runtime/event-log.js';
 import { Inputs } from './runtime/inputs.js';
 import { LateMeters } from './runtime/late-meters.js';
 import { meteredStore } from './runtime/metered-store.js';
@@ -116,7 +118,7 @@ async function runDaemonUntil(
   readConfig: ReadConfig,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = jsonLog();
+  const log = new EventLog(jsonLog(), systemClock);
   const host = hostPorts();
   const meters = new LateMeters(async () => (await import('./sys/meters.js')).createMeters(() => status()));
   const store: StoreFollower = new StoreFollower({
@@ -186,6 +188,7 @@ async function runDaemonUntil(
   const version = packageVersion();
   const status = () => statusReport({ version, pid: processId, daemon, inputs, store, dataPlane });
   const monitor = { exposition: meters, stuck: () => readiness.stuck, readiness: readyState };
+  const explain = daemonExplanations({ daemon, inputs, store, reconcilers });
   const monitoring = new MonitorListener({
     ...host,
     section: () => inputs.config.monitoring,
@@ -195,7 +198,7 @@ async function runDaemonUntil(
   inputs.subscribe(monitoring.wake);
   await controlSocket.serve(
     socketPath(config.instance),
-    controlApi(daemon, status, monitor, systemClock, signal),
+    controlApi({ daemon, status, monitor, events: log, explain, clock: systemClock }, signal),
     signal,
   );
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');

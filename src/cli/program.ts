@@ -9,7 +9,9 @@ import { addConvertOptions, convertOptions } from './commands/convert.js';
 import { destroy } from './commands/destroy.js';
 import { diff, type PlanFormat } from './commands/diff.js';
 import { addDockerOptsOptions, writeDockerOpts } from './commands/docker-opts.js';
+import { events } from './commands/events.js';
 import { explain } from './commands/explain.js';
+import { explainObjectNamed, isObjectName } from './commands/explain-object.js';
 import { init } from './commands/init.js';
 import { keepTrial } from './commands/keep-trial.js';
 import { leases, releaseLease } from './commands/leases.js';
@@ -27,8 +29,8 @@ import { FORMATS, type Format } from './output.js';
 import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
 import { addToolVerbs } from './tool-verbs.js';
-import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
 import type { TrialQuestion } from './trial-subjects.js';
+import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -186,6 +188,18 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       done(await status(context, path(options), { format: 'table', watch, text: peersText }));
     });
   addToolVerbs({ verb, file, context, done });
+  verb('events', 'tell what has happened in the running daemon')
+    // Its -f is that of tail(1).
+    .addOption(new Option('--file <path>', 'the configuration').default(DEFAULT_FILE))
+    .addOption(
+      new Option('-o, --output <format>', 'a line of text or of JSON for each')
+        .choices(['table', 'json'])
+        .default('table'),
+    )
+    .option('-f, --follow', 'go on with what happens')
+    .action(async (options: { file: string; output: 'table' | 'json'; follow?: boolean }) =>
+      done(await events(context, path(options), { format: options.output, follow: options.follow ?? false })),
+    );
   verb('destroy', 'remove everything of ours from this host')
     .addOption(file())
     .addOption(timeout())
@@ -219,9 +233,17 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     async (argv: string[], options: Parameters<typeof convertOptions>[2]) =>
       done(await convertOptions(context, argv, options)),
   );
-  verb('explain', 'tell what a key of the file means')
-    .argument('[key]', 'such as network.mtu; without one the sections are listed')
-    .action(async (key: string | undefined) => done(await explain(context, key)));
+  verb('explain', 'tell what a key of the file means, or why an object is there')
+    .argument('[name]', 'such as network.mtu or route:4.0.0.0/16; without one the sections are listed')
+    .addOption(file())
+    .addOption(output())
+    .action(async (name: string | undefined, options: { file: string; output: Format }) =>
+      done(
+        name !== undefined && isObjectName(name)
+          ? await explainObjectNamed(context, path(options), name, options.output)
+          : await explain(context, name),
+      ),
+    );
   verb('schema', "print the file's JSON Schema").action(async () => done(await schema(context)));
   verb('completion', 'print a completion script')
     .addArgument(new Argument('<shell>', 'which shell is to complete').choices(SHELLS))

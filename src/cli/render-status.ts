@@ -10,7 +10,7 @@ export function statusText(report: StatusReport): string {
 export function briefText(report: StatusReport): string {
   const [head = ''] = headLines(report);
   const conditions = report.conditions.map(({ type }) => type);
-  return `${[head, ...(conditions.length > 0 ? [conditions.join(', ')] : []), `${report.peers.length} peers`].join('; ')}\n`;
+  return `${[head, `sync ${report.sync.state}`, `health ${report.health.state}`, ...(conditions.length > 0 ? [conditions.join(', ')] : []), `${report.peers.length} peers`].join('; ')}\n`;
 }
 
 /** The other hosts alone. */
@@ -19,9 +19,27 @@ export function peersText(report: StatusReport): string {
   return `${lines.length === 0 ? 'no peers' : lines.join('\n')}\n`;
 }
 
-function headLines({ instance, ready, reason, pid, config, store, network, lease }: StatusReport): string[] {
+const SYNC_WORDS = {
+  'in-sync': 'in sync',
+  drifted: 'drifted',
+  conflict: 'in conflict',
+  unknown: 'not known',
+} as const satisfies Record<StatusReport['sync']['state'], string>;
+
+function standingLine(
+  name: string,
+  word: string,
+  { since, reason }: StatusReport['sync' | 'health'],
+): string {
+  return `${name.padEnd(10)}${word} since ${since}${reason && `: ${reason}`}`;
+}
+
+function headLines(report: StatusReport): string[] {
+  const { instance, ready, reason, pid, config, store, network, lease, sync, health } = report;
   const lines = [
     ready ? `${instance}: ready (pid ${pid})` : `${instance}: not ready: ${reason} (pid ${pid})`,
+    standingLine('sync', SYNC_WORDS[sync.state], sync),
+    standingLine('health', health.state, health),
     `config    ${config.path}, loaded ${config.loadedAt}`,
   ];
   if (config.error !== undefined)
@@ -51,8 +69,8 @@ function objectLines({ objects }: StatusReport): string[] {
   const rows = objects
     // Peers have a table of their own; one that is not as wanted is said here too.
     .filter(({ kind, state }) => kind !== 'peer' || state !== 'in-sync')
-    .map(({ key, state, since, reason }) => [key, state, since, reason]);
-  return table(['OBJECT', 'STATE', 'SINCE', 'REASON'], rows);
+    .map(({ key, state, since, nextTryAt = '-', reason }) => [key, state, since, nextTryAt, reason]);
+  return table(['OBJECT', 'STATE', 'SINCE', 'NEXT TRY', 'REASON'], rows);
 }
 
 function peerLines({ peers }: StatusReport): string[] {

@@ -1,4 +1,5 @@
 /** What the operator is told about each object and about the whole. Pure data, made from rounds. */
+import type { Overall } from './overall.js';
 import type { ActionResult, Plan, ResourceKey } from './plan.js';
 
 /**
@@ -70,6 +71,10 @@ export interface StatusReport {
   readonly ready: boolean;
   /** Why not; empty when ready. */
   readonly reason: string;
+  /** Whether everything is as wanted. */
+  readonly sync: Overall['sync'] & { readonly since: string };
+  /** Whether it works: another thing. */
+  readonly health: Overall['health'] & { readonly since: string };
   readonly config: { readonly path: string; readonly loadedAt: string; readonly error?: string };
   /** The troubles that hold now: see model/conditions.ts. */
   readonly conditions: readonly { readonly type: string; readonly message: string; readonly since: string }[];
@@ -82,7 +87,12 @@ export interface StatusReport {
   /** Absent while it cannot be told yet; `reason` says what it waits for. */
   readonly network?: NetworkStatus;
   readonly lease?: { readonly etcdLease: string; readonly expiresAt?: string };
-  readonly objects: readonly (ObjectStatus & { readonly kind: string; readonly since: string })[];
+  readonly objects: readonly (ObjectStatus & {
+    readonly kind: string;
+    readonly since: string;
+    /** When it is looked at again, where it is not as wanted; a change of the world comes before. */
+    readonly nextTryAt?: string;
+  })[];
   readonly peers: readonly PeerStatus[];
   readonly traffic: TrafficStatus;
   /** Things that need no action of ours but that somebody may want to know. */

@@ -1,28 +1,42 @@
 /** What the daemon answers on its socket. */
+import type { Explanation } from '../model/explanation.js';
 import type { StatusReport } from '../model/status.js';
 import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
 import type { Attempt, Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
+import type { EventLog } from './event-log.js';
 import { type MonitorSources, monitorReply } from './monitor-api.js';
 import { obstaclesText } from './one-shot.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MOST_TIMEOUT_MS = 600_000;
 
+export interface ControlSources {
+  readonly daemon: Daemon;
+  readonly status: () => StatusReport;
+  readonly monitor: MonitorSources;
+  readonly events: EventLog;
+  /** Undefined for an object that there is not. */
+  readonly explain: (name: string, signal: AbortSignal) => Promise<Explanation | undefined>;
+  readonly clock: Clock;
+}
+
 export function controlApi(
-  daemon: Daemon,
-  status: () => StatusReport,
-  monitor: MonitorSources,
-  clock: Clock,
+  { daemon, status, monitor, events, explain, clock }: ControlSources,
   signal: AbortSignal,
 ): (request: ControlRequest) => Promise<ControlReply> {
   return async (request) => {
     const { method, path } = request;
     const [resource, query] = path.split('?', 2);
     if (method === 'GET' && resource === '/status') return json(200, status());
-    if (method === 'POST' && resource === '/apply') {
-      return applyNow(daemon, new URLSearchParams(query), clock, signal);
+    const asked = new URLSearchParams(query);
+    if (method === 'GET' && resource === '/events') return eventsNow(events, asked, signal);
+    if (method === 'GET' && resource === '/explain') {
+      const name = asked.get('key') ?? '';
+      const explanation = await explain(name, signal);
+      return explanation ? json(200, explanation) : { status: 404, body: `There is no object "${name}"` };
     }
+    if (method === 'POST' && resource === '/apply') return applyNow(daemon, asked, clock, signal);
     return (await monitorReply(monitor, request)) ?? nothing(request);
   };
 }
@@ -31,6 +45,20 @@ export function controlApi(
 export function monitorApi(monitor: MonitorSources): (request: ControlRequest) => Promise<ControlReply> {
   return async (request) => (await monitorReply(monitor, request)) ?? nothing(request);
 }
+
+/** `waitMs`: how long to wait for the first one after number `after`. */
+async function eventsNow(
+  events: EventLog,
+  query: URLSearchParams,
+  signal: AbortSignal,
+): Promise<ControlReply> {
+  const [after, waitMs] = [Number(query.get('after') ?? 0), Number(query.get('waitMs') ?? 0)];
+  if (!(after >= 0 && waitMs >= 0))
+    return { status: 400, body: 'Cannot tell events: after and waitMs must be numbers from 0' };
+  return json(200, await events.next(after, Math.min(waitMs, MOST_WAIT_MS), signal));
+}
+
+const MOST_WAIT_MS = 60_000;
 
 function nothing({ method, path }: ControlRequest): ControlReply {
   return { status: 404, body: `Nothing answers to ${method} ${path.split('?', 1)[0]}` };

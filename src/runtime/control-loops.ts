@@ -35,6 +35,8 @@ export interface ControlLoopsDependencies {
 export interface DatedStatus extends ObjectStatus {
   readonly kind: KindName;
   readonly since: number;
+  /** When it is looked at again, where it is not as wanted and nothing wakes its loop before. */
+  readonly nextTryAt?: number;
 }
 
 /** No packet flows until the port is free or the address is there, and nothing tells when that is. */
@@ -191,13 +193,30 @@ export class ControlLoops {
   }
 
   objects(): readonly DatedStatus[] {
-    return this.reports().flatMap(({ kind, objects }) => this.#dated(kind, objects));
+    return this.#withNextTry(this.reports().flatMap(({ kind, objects }) => this.#dated(kind, objects)));
+  }
+
+  /** Of one object; undefined where the last rounds knew none of that name. */
+  object(key: ResourceKey): DatedStatus | undefined {
+    for (const { kind, objects } of this.reports()) {
+      const found = objects.filter((object) => object.key === key);
+      if (found.length > 0) return this.#withNextTry(this.#dated(kind, found))[0];
+    }
+    return undefined;
   }
 
   /** Those that are not in sync. The same list until the next report. */
   troubles(): readonly DatedStatus[] {
     this.#allTroubles ??= KINDS.flatMap((kind) => this.#troubles.get(kind) ?? []);
     return this.#allTroubles;
+  }
+
+  #withNextTry(objects: readonly DatedStatus[]): readonly DatedStatus[] {
+    return objects.map((object) => {
+      const isTried = object.state !== 'in-sync' && object.state !== 'foreign';
+      const nextTryAt = isTried ? this.#loops.get(object.kind)?.nextAt : undefined;
+      return nextTryAt === undefined ? object : { ...object, nextTryAt };
+    });
   }
 
   #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {

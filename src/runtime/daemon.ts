@@ -7,6 +7,7 @@ import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
 import type { Lease } from '../model/lease.js';
 import type { PlannedAction } from '../model/objects.js';
+import { overallOf } from '../model/overall.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { leasesHeldBy } from '../model/store-view.js';
@@ -23,8 +24,10 @@ import type { ConfigSource } from './config-source.js';
 import { ControlLoops } from './control-loops.js';
 import { withDeadline } from './deadline.js';
 import type { Inputs } from './inputs.js';
+import { type Change, LastChanges } from './last-changes.js';
 import { LeaseKeeper, type LeaseTerm } from './lease-keeper.js';
 import { RETRIES, RETRY_AFTER_MS } from './one-shot.js';
+import { type DatedOverall, OverallLog } from './overall-log.js';
 import type { Reconcilers } from './reconcilers.js';
 import type { StoreFollower } from './store-follower.js';
 import { Wake } from './wake.js';
@@ -61,6 +64,8 @@ export class Daemon {
   readonly #deps: DaemonDependencies;
   readonly #keeper: LeaseKeeper;
   readonly #conditions: ConditionLog;
+  readonly #overall: OverallLog;
+  readonly #changes = new LastChanges();
   readonly #attempts = new Set<(attempt: Attempt) => void>();
   readonly #reports = new Set<() => void>();
   #ownKey: ResourceKey | undefined;
@@ -80,6 +85,7 @@ export class Daemon {
       onReport: () => this.#onReport(),
       onAction: (action, result) => {
         meters.acted(action.kind, action.verb, result.outcome);
+        this.#changes.note(action, result, clock.now());
         for (const tell of this.#attempts) tell({ action, result });
       },
       onHealed: (kind, ms) => meters.healed(kind, ms / 1000),
@@ -96,6 +102,7 @@ export class Daemon {
       log,
     });
     this.#conditions = new ConditionLog({ conditions: () => this.#conditionsNow(), clock, log });
+    this.#overall = new OverallLog(() => this.#overallNow(), clock);
     inputs.subscribe(this.loops.wakeChanged);
     inputs.subscribe(this.#conditions.look);
     inputs.subscribe(this.#keeper.wake);
@@ -112,6 +119,26 @@ export class Daemon {
   /** What is wrong now, and since when. */
   conditions(): readonly DatedCondition[] {
     return this.#conditions.look();
+  }
+
+  /** How it stands as a whole, and since when. */
+  overall(): DatedOverall {
+    return this.#overall.look();
+  }
+
+  /** What was done last to an object, since this daemon was started. */
+  lastChange(key: ResourceKey): Change | undefined {
+    return this.#changes.of(key);
+  }
+
+  #overallNow() {
+    const state = this.#deps.inputs.state();
+    return overallOf({
+      isConverged: this.loops.isConverged(),
+      ...(!isDecided(state) && { undecided: state.reason }),
+      troubles: this.loops.troubles(),
+      conditions: this.#conditions.look(),
+    });
   }
 
   #conditionsNow() {
@@ -256,7 +283,7 @@ export class Daemon {
 
   #onReport(): void {
     for (const tell of this.#reports) tell();
-    this.#conditions.look();
+    this.#overall.look();
     const state = this.#deps.inputs.state();
     const isReady = isDecided(state) && this.loops.isConverged();
     if (isReady === this.#isReady) return;

@@ -102,6 +102,7 @@ export class Loop<K extends KindName> {
   #failures = 0;
   #begun = 0;
   #awrySinceMs: number | undefined;
+  #nextAt: number | undefined;
   /** When the next of what is held back may be tried. */
   #heldUntilMs: number | undefined;
 
@@ -113,6 +114,11 @@ export class Loop<K extends KindName> {
   /** How many rounds have begun; one may be under way. */
   get begun(): number {
     return this.#begun;
+  }
+
+  /** When it looks again, if nothing wakes it before: milliseconds since the epoch; undefined while it looks. */
+  get nextAt(): number | undefined {
+    return this.#nextAt;
   }
 
   wake = (): void => this.#wake.wake();
@@ -133,7 +139,10 @@ export class Loop<K extends KindName> {
       try {
         const gap = startedAt + this.#timings.leastGapMs - clock.boottimeMs();
         if (gap > 0) await clock.sleep(gap, signal);
-        await this.#wake.wait(clock, this.#pauseMs(), signal);
+        const pauseMs = this.#pauseMs();
+        this.#nextAt = clock.now() + pauseMs;
+        await this.#wake.wait(clock, pauseMs, signal);
+        this.#nextAt = undefined;
       } catch {
         break; // Only an abort ends a wait early.
       }

@@ -4,6 +4,7 @@ import { isSameHost } from '../model/lease.js';
 import { familiesOf } from '../model/network.js';
 import type { NetworkStatus, PeerStatus, StatusReport } from '../model/status.js';
 import type { DataPlane } from '../ports.js';
+import type { DatedStatus } from './control-loops.js';
 import type { Daemon } from './daemon.js';
 import type { Inputs } from './inputs.js';
 import type { StoreFollower } from './store-follower.js';
@@ -26,6 +27,7 @@ export function statusReport({
   dataPlane,
 }: StatusSources): StatusReport {
   const { path, loadedAt, error } = daemon.config;
+  const { sync, health } = daemon.overall();
   const network = networkStatus(inputs);
   const term = daemon.leaseTerm();
   const { sent, received, drops } = dataPlane.counters();
@@ -36,6 +38,8 @@ export function statusReport({
     startedAt: dateText(daemon.startedAt),
     ready: daemon.isReady,
     reason: daemon.isReady ? '' : notReadyReason(daemon, inputs),
+    sync: { ...sync, since: dateText(sync.since) },
+    health: { ...health, since: dateText(health.since) },
     config: { path, loadedAt: dateText(loadedAt), ...(error === undefined ? {} : { error }) },
     conditions: daemon.conditions().map((condition) => ({ ...condition, since: dateText(condition.since) })),
     store: storeStatus(store),
@@ -46,7 +50,7 @@ export function statusReport({
         ...(term.expiresAt === undefined ? {} : { expiresAt: dateText(term.expiresAt) }),
       },
     }),
-    objects: daemon.loops.objects().map((object) => ({ ...object, since: dateText(object.since) })),
+    objects: daemon.loops.objects().map(objectReport),
     peers: peersOfKernel(inputs, store) ?? peersOfLoop(dataPlane),
     traffic: {
       sentPackets: sent.packets,
@@ -58,6 +62,11 @@ export function statusReport({
     },
     notes: notes(inputs, store),
   };
+}
+
+export function objectReport({ since, nextTryAt, ...object }: DatedStatus): StatusReport['objects'][number] {
+  const again = nextTryAt === undefined ? {} : { nextTryAt: dateText(nextTryAt) };
+  return { ...object, since: dateText(since), ...again };
 }
 
 /** How things stand in one line. */
@@ -151,6 +160,6 @@ function notes(inputs: Inputs, store: StoreFollower): readonly string[] {
 }
 
 /** RFC 3339, UTC, milliseconds. */
-function dateText(ms: number): string {
+export function dateText(ms: number): string {
   return new Date(ms).toISOString();
 }

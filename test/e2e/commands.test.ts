@@ -13,6 +13,7 @@ import { statusOf } from '../lab/daemon-status.js';
 import { eventually } from '../lab/eventually.js';
 import { worldDifference, worldOf } from '../lab/host-world.js';
 import type { LongProcess, ProcessResult } from '../lab/process.js';
+import { flannelette } from '../lab/repository.js';
 import { changesDuring } from '../lab/silence.js';
 import { reaches, withContainer } from '../lab/sites.js';
 import { leasesOf, type StoreContent, storeOf } from '../lab/store-content.js';
@@ -98,6 +99,15 @@ test('from an untouched host to a running one and back', { timeout: 180_000 }, a
       assert.equal(report.peers[0]?.publicIp, other.address);
       assert.ok((report.peers[0]?.receivedPackets ?? 0) > 0, 'the peer was heard');
       assert.ok(report.traffic.sentPackets > 0 && report.traffic.receivedPackets > 0, 'packets were counted');
+    });
+
+    await t.test('explain tells why the route is there, and events what was done', async () => {
+      const explained = await member.command('explain', 'route:4.0.0.0/16');
+      assert.equal(explained.code, 0, explained.stderr);
+      assert.match(explained.stdout, /^ {2}state {5}in-sync since /m);
+      assert.match(explained.stdout, /^ {2}file {6}\/run\/flannelette\.yaml:2, network\.cidr$/m);
+      const told = await member.host.run(flannelette('events', '--file', member.configPath));
+      assert.match(told.stdout, / {2}changed {2}kind=forwarder {2}verb=create {2}key=forwarder:flannel0 /);
     });
 
     await t.test('a daemon with nothing to do writes nothing', async () => {

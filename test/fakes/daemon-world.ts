@@ -5,8 +5,9 @@ import { reconcilersOf } from '../../src/assembly.js';
 import { readConfig } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import type { StatusReport } from '../../src/model/status.js';
-import type { Log } from '../../src/ports.js';
 import { Daemon, type DaemonDependencies } from '../../src/runtime/daemon.js';
+import { daemonExplanations } from '../../src/runtime/daemon-explanation.js';
+import { EventLog } from '../../src/runtime/event-log.js';
 import { Inputs } from '../../src/runtime/inputs.js';
 import { meteredStore } from '../../src/runtime/metered-store.js';
 import type { MonitorSources } from '../../src/runtime/monitor-api.js';
@@ -46,6 +47,8 @@ export class DaemonWorld {
   stuck: readonly string[] = [];
   readonly dependencies: DaemonDependencies;
   readonly daemon: Daemon;
+  readonly events: EventLog;
+  readonly explain: ReturnType<typeof daemonExplanations>;
   readonly inputs: Inputs;
   readonly follower: StoreFollower;
   /** Holds back what was read from the file. */
@@ -57,7 +60,8 @@ export class DaemonWorld {
     const say = (fields: object, message: string) => {
       this.said.push('error' in fields ? `${message}: ${fields.error}` : message);
     };
-    const log: Log = { debug: say, info: say, warn: say, error: say };
+    const log = new EventLog({ debug: say, info: say, warn: say, error: say }, clock);
+    this.events = log;
     const common = { clock, random: { next: () => 0.5 }, log };
     const config = parsed(text);
     this.follower = new StoreFollower({
@@ -108,6 +112,8 @@ export class DaemonWorld {
       meters: this.meters,
     };
     this.daemon = new Daemon(this.dependencies);
+    const { daemon, inputs, follower: store } = this;
+    this.explain = daemonExplanations({ daemon, inputs, store, reconcilers });
   }
 
   get store(): FakeStore {

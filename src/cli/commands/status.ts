@@ -15,6 +15,8 @@ export interface StatusOptions {
   readonly text: (report: StatusReport) => string;
 }
 
+/** ECMA-48: cursor to the first line, everything erased. */
+const FROM_THE_TOP = '\u001b[H\u001b[2J';
 const WATCH_EVERY_MS = 1_000;
 
 export async function status(
@@ -25,6 +27,8 @@ export async function status(
   const socket = await socketOf(context, path);
   for (;;) {
     const report = await ask(context, socket);
+    // Over what stands there; into a pipe, one after the other.
+    if (watch && format === 'table' && context.isTerminal) context.out(FROM_THE_TOP);
     context.out(formatted(format, report, () => text(report)));
     if (!watch) return report.ready ? EXIT.done : EXIT.notReady;
     await context.clock.sleep(WATCH_EVERY_MS, context.signal);

@@ -4,10 +4,14 @@ import { statusText } from '../../../src/cli/render-status.js';
 import type { StatusReport } from '../../../src/model/status.js';
 import { READY_REPORT } from './ready-report.js';
 
+const SINCE = '2024-01-02T03:04:05.678Z';
+
 test('a daemon that is ready is shown whole, in tables whose columns stand below each other', () => {
   assert.equal(
     statusText(READY_REPORT),
     `flannel0: ready (pid 42)
+sync      in conflict since 2024-01-02T03:04:05.678Z: route:4.0.0.0/16 conflict: not ours: dev eth0
+health    degraded since 2024-01-02T03:04:05.678Z: ForeignRoute: not ours
 config    /etc/flannelette.yaml, loaded 2024-01-02T03:04:05.678Z
 store     etcd http://10.8.64.10:2379: live since 2024-01-02T03:04:05.678Z
 network   4.0.0.0/16, backend udp, mtu 1472
@@ -17,10 +21,10 @@ lease     until 2024-01-03T03:04:05.678Z
 CONDITION     SINCE                     DETAIL
 ForeignRoute  2024-01-02T03:04:05.678Z  route:4.0.0.0/16: not ours: dev eth0
 
-OBJECT            STATE     SINCE                     REASON
-link:flannel0     in-sync   2024-01-02T03:04:05.678Z
-route:4.0.0.0/16  conflict  2024-01-02T03:04:05.678Z  not ours: dev eth0
-peer:4.0.33.0/24  failed    2024-01-02T03:04:05.678Z  create: no loop
+OBJECT            STATE     SINCE                     NEXT TRY                  REASON
+link:flannel0     in-sync   2024-01-02T03:04:05.678Z  -
+route:4.0.0.0/16  conflict  2024-01-02T03:04:05.678Z  2024-01-02T03:05:00.000Z  not ours: dev eth0
+peer:4.0.33.0/24  failed    2024-01-02T03:04:05.678Z  -                         create: no loop
 
 PEER          AT          SENT   RECEIVED  DROPPED  LAST HEARD
 4.0.32.0/24   10.8.65.53  12345  6         0        2024-01-02T03:04:05.678Z
@@ -43,6 +47,8 @@ test('one that knows nothing yet says what it waits for, and shows no empty tabl
       ...report,
       ready: false,
       reason: 'the store has not been read yet',
+      sync: { state: 'unknown', reason: 'the store has not been read yet', since: SINCE },
+      health: { state: 'progressing', reason: 'the store has not been read yet', since: SINCE },
       store: { ...READY_REPORT.store, status: 'connecting', error: 'connection refused' },
       conditions: [],
       objects: [],
@@ -58,6 +64,8 @@ test('one that knows nothing yet says what it waits for, and shows no empty tabl
       notes: [],
     }),
     `flannel0: not ready: the store has not been read yet (pid 42)
+sync      not known since 2024-01-02T03:04:05.678Z: the store has not been read yet
+health    progressing since 2024-01-02T03:04:05.678Z: the store has not been read yet
 config    /etc/flannelette.yaml, loaded 2024-01-02T03:04:05.678Z
 store     etcd http://10.8.64.10:2379: connecting since 2024-01-02T03:04:05.678Z (connection refused)
 

@@ -8,7 +8,13 @@ import { CONFIG_PATH, CommandWorld } from './command-world.js';
 
 /** What a daemon says that has just started, and what one says that is ready. */
 const STARTING: StatusReport = new DaemonWorld(DAEMON_CONFIG).status();
-const READY: StatusReport = { ...STARTING, ready: true, reason: '' };
+const READY: StatusReport = {
+  ...STARTING,
+  ready: true,
+  reason: '',
+  sync: { ...STARTING.sync, state: 'in-sync', reason: '' },
+  health: { ...STARTING.health, state: 'ready', reason: '' },
+};
 
 function answering(...reports: readonly StatusReport[]): CommandWorld {
   const world = new CommandWorld();
@@ -102,10 +108,15 @@ test('a file that has become wrong does not hide what the daemon with this file 
 
 test('brief is one line, with what is wrong', async () => {
   const { stdout, exitCode } = await answering(READY).run('status', '--brief');
-  assert.deepEqual([stdout, exitCode], ['flannel0: ready (pid 42); 0 peers\n', EXIT.done]);
+  assert.deepEqual(
+    [stdout, exitCode],
+    ['flannel0: ready (pid 42); sync in-sync; health ready; 0 peers\n', EXIT.done],
+  );
   const conditions = [{ type: 'EtcdUnavailable', message: 'connection refused', since: READY.startedAt }];
-  const wrong = await answering({ ...READY, conditions }).run('status', '--brief');
-  assert.equal(wrong.stdout, 'flannel0: ready (pid 42); EtcdUnavailable; 0 peers\n');
+  const health = { ...READY.health, state: 'degraded' as const };
+  const wrong = await answering({ ...READY, health, conditions }).run('status', '--brief');
+  const want = 'flannel0: ready (pid 42); sync in-sync; health degraded; EtcdUnavailable; 0 peers\n';
+  assert.equal(wrong.stdout, want);
 });
 
 test('peers is the table of the other hosts alone', async () => {
@@ -125,4 +136,15 @@ test('peers is the table of the other hosts alone', async () => {
 `,
   );
   assert.equal((await answering(READY).run('peers')).stdout, 'no peers\n');
+});
+
+test('on a terminal, what is watched stands in one place; a pipe gets one after the other', async () => {
+  for (const isTerminal of [true, false]) {
+    const world = answering(READY);
+    world.isTerminal = isTerminal;
+    void world.clock.sleep(1_500, world.stop.signal).then(() => world.stop.abort());
+    const { stdout } = await world.run('status', '--watch', '--brief');
+    const report = 'flannel0: ready (pid 42); sync in-sync; health ready; 0 peers\n';
+    assert.equal(stdout, `${isTerminal ? '\u001b[H\u001b[2J' : ''}${report}`.repeat(2));
+  }
 });

@@ -65,6 +65,7 @@ const VERBS = [
   'peers',
   'doctor',
   'ping',
+  'events',
   'destroy',
   'docker-opts',
   'leases',

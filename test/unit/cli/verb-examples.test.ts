@@ -14,6 +14,7 @@ async function exampleWorld(verb: string): Promise<CommandWorld> {
   if (verb !== 'init') world.host.files.edit('/etc/new.yaml', CONFIG);
   if (verb === 'confirm' || verb === 'rollback') await world.run('try', 'new.yaml');
   if (verb === 'apply') await world.run('diff', '--out', 'plan.json');
+  if (verb === 'events') world.answer = async () => ({ status: 200, body: '[]' });
   if (ASKING.has(verb)) world.answer = async () => ({ status: 200, body: JSON.stringify(READY_REPORT) });
   return world;
 }

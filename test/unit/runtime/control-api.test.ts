@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ControlReply, ControlRequest } from '../../../src/ports.js';
-import { controlApi } from '../../../src/runtime/control-api.js';
+import type { Event } from '../../../src/model/event.js';
+import type { Explanation } from '../../../src/model/explanation.js';
+import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
+import { type ControlSources, controlApi } from '../../../src/runtime/control-api.js';
 import type { Daemon } from '../../../src/runtime/daemon.js';
+import { EventLog } from '../../../src/runtime/event-log.js';
 import type { MonitorSources } from '../../../src/runtime/monitor-api.js';
 import { DAEMON_CONFIG, type DaemonWorld, withDaemon } from '../../fakes/daemon-world.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
@@ -16,6 +19,13 @@ const NO_MONITOR: MonitorSources = {
   readiness: () => assert.fail(),
 };
 
+const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+function sourcesOf(world: DaemonWorld): ControlSources {
+  const { daemon, monitor, clock, events } = world;
+  return { daemon, monitor, clock, events, status: () => world.status(), explain: world.explain };
+}
+
 /** Asks the daemon of `world`; time passes until it has answered. */
 async function ask(
   world: DaemonWorld,
@@ -23,7 +33,7 @@ async function ask(
   method: ControlRequest['method'] = 'POST',
 ): Promise<ControlReply> {
   const { signal } = new AbortController();
-  const answer = controlApi(world.daemon, () => world.status(), world.monitor, world.clock, signal);
+  const answer = controlApi(sourcesOf(world), signal);
   let reply: ControlReply | undefined;
   void answer({ method, path }).then((given) => {
     reply = given;
@@ -114,7 +124,17 @@ for (const { query, want } of [
       converge: () => new Promise(() => {}),
     };
     const { signal } = new AbortController();
-    const answer = controlApi(stuck as Daemon, () => assert.fail(), NO_MONITOR, clock, signal);
+    const answer = controlApi(
+      {
+        daemon: stuck as Daemon,
+        status: () => assert.fail(),
+        monitor: NO_MONITOR,
+        events: new EventLog(SILENCE, clock),
+        explain: () => assert.fail(),
+        clock,
+      },
+      signal,
+    );
     let outcome: string | undefined;
     void answer({ method: 'POST', path: `/apply?${FILE}${query}` }).then(({ body }) => {
       outcome = JSON.parse(body).outcome;
@@ -196,7 +216,7 @@ test('a daemon that is told to stop answers no apply', async () => {
     world.kernel.refuse = () => 'EBUSY';
     world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
     const stop = new AbortController();
-    const answer = controlApi(world.daemon, () => world.status(), world.monitor, world.clock, stop.signal);
+    const answer = controlApi(sourcesOf(world), stop.signal);
     const asking = answer({ method: 'POST', path: `/apply?${FILE}` });
     await settle();
     stop.abort(new Error('Received SIGTERM'));
@@ -244,3 +264,42 @@ for (const [method, path] of [
     });
   });
 }
+
+test('events are told in order, and the next one is waited for', async () => {
+  await withDaemon(async (world) => {
+    const told = async (query: string) =>
+      JSON.parse((await ask(world, `/events?${query}`, 'GET')).body) as readonly Event[];
+    const all = await told('after=0');
+    assert.deepEqual(
+      all.map(({ number }) => number),
+      all.map((_, index) => index + 1),
+    );
+    const change = all.find(({ fields }) => fields.key === 'link:flannel0');
+    assert.deepEqual([change?.message, change?.level, change?.fields.verb], ['changed', 'info', 'create']);
+    const last = all.at(-1)?.number ?? 0;
+    assert.deepEqual(await told(`after=${last}&waitMs=50`), []);
+    const next = told(`after=${last}&waitMs=60000`);
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    assert.deepEqual(
+      (await next).slice(0, 1).map(({ number, message, fields }) => [number, message, fields.key]),
+      [[last + 1, 'changed', 'link:flannel0']],
+    );
+    assert.equal((await ask(world, '/events?after=x', 'GET')).status, 400);
+  });
+});
+
+test('an object is explained with where it comes from, how it stands and what was done last', async () => {
+  await withDaemon(async (world) => {
+    const { status, body } = await ask(world, '/explain?key=route%3A4.0.0.0%2F16', 'GET');
+    assert.equal(status, 200, body);
+    const { origin, wanted, found, status: stands, lastChange } = JSON.parse(body) as Explanation;
+    assert.deepEqual(origin, {
+      config: { key: 'network.cidr' },
+      rule: 'backend udp: one route for the whole network',
+    });
+    assert.deepEqual(found, { state: wanted, ours: true });
+    assert.deepEqual([stands?.state, stands?.reason], ['in-sync', '']);
+    assert.deepEqual([lastChange?.verb, lastChange?.outcome], ['create', 'done']);
+    assert.equal((await ask(world, '/explain?key=route%3A9.9.9.9%2F32', 'GET')).status, 404);
+  });
+});

@@ -4,6 +4,7 @@ import { DAEMON_CONFIG, DaemonWorld, withDaemon } from '../../fakes/daemon-world
 
 const PEER = '{"PublicIP":"10.8.65.53","PublicIPv6":null}';
 const STARTED = '2023-11-14T22:13:20.000Z';
+const SETTLED = '2023-11-14T22:13:20.020Z';
 
 test('before anything is known it says what it waits for', () => {
   const { ready, reason, network, lease, objects, peers, notes } = new DaemonWorld(DAEMON_CONFIG).status();
@@ -30,6 +31,8 @@ test('a daemon that is ready says where and since when', async () => {
       startedAt: STARTED,
       ready: true,
       reason: '',
+      sync: { state: 'in-sync', reason: '', since: SETTLED },
+      health: { state: 'ready', reason: '', since: SETTLED },
       config: { path: '/etc/flannelette.yaml', loadedAt: STARTED },
       conditions: [],
       store: { description: 'fake store', status: 'live', since: STARTED },
