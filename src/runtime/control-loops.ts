@@ -235,8 +235,10 @@ export class ControlLoops {
     const before = this.#reports.get(report.kind);
     this.#reports.set(report.kind, report);
     this.#date(before?.objects ?? [], report.objects);
-    this.#troubles.set(report.kind, this.#dated(report.kind, report.troubles));
-    this.#allTroubles = undefined;
+    const [troubled, troubles] = [this.#troubles.get(report.kind), this.#dated(report.kind, report.troubles)];
+    this.#troubles.set(report.kind, troubles);
+    // Ten thousand peers that wait are not gone through again because a kind without troubles still has none.
+    if (troubles.length > 0 || (troubled?.length ?? 0) > 0) this.#allTroubles = undefined;
     // Somebody may have waited for what just came, or has to know what went.
     const concerned = present && this.#presence.update(report.kind, present);
     const settled = report.isSettled ? settledKey(report.kind) : undefined;
