@@ -17,8 +17,9 @@ export function repositoryRoot(): string {
 export function flannelette(...args: readonly string[]): readonly string[] {
   return [
     process.execPath,
-    '--max-semi-space-size=2',
     '--optimize-for-size',
+    '--max-semi-space-size=1',
+    '--v8-pool-size=1',
     fileURLToPath(new URL('../../program/bin/main.js', import.meta.url)),
     ...args,
   ];
