@@ -1,4 +1,6 @@
 /** What `try` has on trial: this host by the keeper's own apply, or a daemon's file. */
+import type { Config } from '../model/config.js';
+import { planAll } from '../runtime/one-shot.js';
 import type { TrialFailure, TrialSubject } from '../runtime/trial.js';
 import {
   type AppliedFile,
@@ -9,6 +11,7 @@ import {
 } from './commands/apply-once.js';
 import { applyThroughDaemon } from './commands/apply-through-daemon.js';
 import { readingArgument } from './config-argument.js';
+import { lookOnce } from './look-once.js';
 import type { CommandContext, HostAccess } from './session.js';
 import { TrialFile } from './trial-file.js';
 
@@ -77,6 +80,7 @@ export function daemonSubject(
     file: path,
     async apply(): Promise<TrialFailure | undefined> {
       try {
+        await rehearse(context, host, config);
         await file.swap(question.candidate);
         const result = await applyThroughDaemon(context, config, path, question);
         if (result?.outcome === 'converged') return undefined;
@@ -88,6 +92,19 @@ export function daemonSubject(
     revert: undo,
     keep: () => file.keep(),
   };
+}
+
+/** What taking back without the daemon will need is loaded, and has run once, before anything is changed: it has a second. */
+async function rehearse(context: CommandContext, host: HostAccess, config: Config): Promise<void> {
+  const session = host.openSession(config);
+  try {
+    const { objects } = await lookOnce(session, context.signal);
+    await planAll(session.reconcilers, objects, context.signal);
+  } catch {
+    // What is amiss the change itself will tell.
+  } finally {
+    session.close();
+  }
 }
 
 /** Whatever it is that cannot be taken back, the rest is. */

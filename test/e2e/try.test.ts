@@ -7,7 +7,7 @@ import { CANDIDATE, LOSSES, lostTrial } from '../lab/trial.js';
 
 /** Above the bar of a second, which `make trials` holds alone on the machine: this one has neighbours. */
 const MOST_LATE_MS = 4_000;
-const TRIAL_MS = 3_000;
+const TRIAL_MS = 6_000;
 
 test('a trial outlives its command, its terminal and the daemon', { timeout: 180_000 }, async (t) => {
   await onCluster({ hosts: 1 }, async (cluster) => {

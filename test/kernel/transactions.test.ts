@@ -34,7 +34,7 @@ import { standing } from '../worlds/standing.js';
 
 const PLANS = 10;
 /** With fewer there is little to put back, with more a plan takes long. */
-const STEPS = { least: 2, most: 8 };
+const STEPS = { least: 2, most: 6 };
 const TRIED = 60;
 const SEED = 20_261_127;
 

@@ -47,6 +47,8 @@ export async function lostTrial(member: Member, loss: Loss, timeoutMs: number): 
     assert.deepEqual(worldDifference(before, await worldOf(host)), []);
     return lookedAtMs;
   });
+  // Told how it ended, it waits for nobody else to ask.
+  assert.notEqual((await reportOn(member))?.phase, 'failed');
   await eventually('the keeper is gone', STARTED_MS, () => {
     assert.ok(!existsSync(`/proc/${report.pid}`), `process ${report.pid}`);
   });

@@ -108,6 +108,16 @@ test('one trial at a time', async () => {
   );
 });
 
+test('the next trial begins once the last one has been told about', async () => {
+  const world = await worldWithCandidate();
+  await world.run('try', '--timeout', '10s', CANDIDATE);
+  await world.clock.advance(10_050);
+  const { exitCode, stdout } = await world.run('try', '--timeout', '10h', CANDIDATE);
+  assert.equal(exitCode, EXIT.done);
+  assert.match(stdout, /^On trial until 2023-11-15T08:/);
+  assert.ok(await isOther(world));
+});
+
 for (const verb of ['confirm', 'rollback']) {
   test(`${verb} without a trial says so`, async () => {
     const { exitCode, stderr } = await new CommandWorld().run(verb);

@@ -37,9 +37,14 @@ export async function tryChange(
   return EXIT.done;
 }
 
+/** Waits for the keeper of the last trial to be gone, once it has told how that ended. */
 async function requireNoTrial(context: CommandContext, instance: InstanceSection): Promise<void> {
-  const report = await trialReport(context, instance);
-  if (report === undefined || isOver(report)) return;
+  let report = await trialReport(context, instance);
+  while (report !== undefined && isOver(report)) {
+    await context.clock.sleep(LOOK_EVERY_MS, context.signal);
+    report = await trialReport(context, instance);
+  }
+  if (report === undefined) return;
   const message = `Cannot try: ${report.file} is on trial until ${report.revertsAt}; confirm it, or roll it back`;
   throw new CommandError(message, EXIT.held);
 }
