@@ -170,8 +170,8 @@ const OTHERS: readonly Mutation[] = [
   },
   {
     file: 'runtime/trial',
-    text: 'if (leftMs <= 0)',
-    replacement: 'if (leftMs < -60000)',
+    text: 'await this.#subject.revert()',
+    replacement: '[]',
     does: 'leaves in force what nobody has confirmed',
     red: ['unit/trial'],
   },
