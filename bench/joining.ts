@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '../test/lab/cluster.js';
-import { memberAt, onCluster } from '../test/lab/cluster.js';
-import { CROWDED_CONFIG, Crowd, indexes } from '../test/lab/crowd.js';
+import { CROWDED_CONFIG, type Crowd, indexes, onCrowd } from '../test/lab/crowd.js';
 import { statusOf } from '../test/lab/daemon-status.js';
 import { eventually } from '../test/lab/eventually.js';
 import type { LongProcess } from '../test/lab/process.js';
@@ -27,54 +26,42 @@ const LEFT_MS = 10_000;
 
 /** From the start of the process, with nothing remembered, until packets to every host come through. */
 export async function takeJoining(runs: number): Promise<SceneFigures> {
-  return onCluster({ hosts: 1, config: CROWDED_CONFIG }, async (cluster) => {
-    const member = memberAt(cluster, 0);
-    const crowd = await Crowd.start(cluster, member);
-    try {
-      const figures = { joinFew: [] as number[], joinMany: [] as number[] };
-      for (const [figure, from, to] of [
-        ['joinFew', 0, FEW],
-        ['joinMany', FEW, MANY],
-      ] as const) {
-        await crowd.add(from, to - from);
-        for (let run = 0; run < runs; run++) {
-          const { daemon, seconds } = await join(member, crowd, to);
-          figures[figure].push(seconds);
-          await leave(member, daemon);
-        }
+  return onCrowd({ hosts: 1, config: CROWDED_CONFIG }, async (crowd, member) => {
+    const figures = { joinFew: [] as number[], joinMany: [] as number[] };
+    for (const [figure, from, to] of [
+      ['joinFew', 0, FEW],
+      ['joinMany', FEW, MANY],
+    ] as const) {
+      await crowd.add(from, to - from);
+      for (let run = 0; run < runs; run++) {
+        const { daemon, seconds } = await join(member, crowd, to);
+        figures[figure].push(seconds);
+        await leave(member, daemon);
       }
-      return figures;
-    } finally {
-      crowd.close();
     }
+    return figures;
   });
 }
 
 /** Hosts come, and as many go: how long until packets to a new one come through, and what that takes. */
 export async function takeChurn(): Promise<SceneFigures> {
-  return onCluster({ hosts: 1, config: CROWDED_CONFIG }, async (cluster) => {
-    const member = memberAt(cluster, 0);
-    const crowd = await Crowd.start(cluster, member);
-    try {
-      await crowd.add(0, MANY);
-      const { daemon } = await join(member, crowd, MANY);
-      await sleep(SETTLE_MS);
-      const before = { memory: await memoryMb(daemon.pid), seconds: await processSeconds(daemon.pid) };
-      const delays = await churn(crowd);
-      const [memory, seconds] = [await memoryMb(daemon.pid), await processSeconds(daemon.pid)];
-      await eventually('those that left are forgotten', LEFT_MS, async () =>
-        assert.equal((await statusOf(member.host)).peers.length, MANY),
-      );
-      await leave(member, daemon);
-      return {
-        churnHalf: [quantile(delays, 0.5)],
-        churnMost: [quantile(delays, 0.99)],
-        churnCpu: [(100 * (seconds - before.seconds)) / CHURN_SECONDS],
-        churnMemory: [(100 * (memory.now - before.memory.now)) / before.memory.now],
-      };
-    } finally {
-      crowd.close();
-    }
+  return onCrowd({ hosts: 1, config: CROWDED_CONFIG }, async (crowd, member) => {
+    await crowd.add(0, MANY);
+    const { daemon } = await join(member, crowd, MANY);
+    await sleep(SETTLE_MS);
+    const before = { memory: await memoryMb(daemon.pid), seconds: await processSeconds(daemon.pid) };
+    const delays = await churn(crowd);
+    const [memory, seconds] = [await memoryMb(daemon.pid), await processSeconds(daemon.pid)];
+    await eventually('those that left are forgotten', LEFT_MS, async () =>
+      assert.equal((await statusOf(member.host)).peers.length, MANY),
+    );
+    await leave(member, daemon);
+    return {
+      churnHalf: [quantile(delays, 0.5)],
+      churnMost: [quantile(delays, 0.99)],
+      churnCpu: [(100 * (seconds - before.seconds)) / CHURN_SECONDS],
+      churnMemory: [(100 * (memory.now - before.memory.now)) / before.memory.now],
+    };
   });
 }
 

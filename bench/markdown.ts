@@ -7,13 +7,9 @@ import {
   type PathName,
   type Results,
   ratioToVxlan,
-  SCENE_FIGURES,
-  type SceneFigureKind,
-  type SceneFigureName,
+  sceneRows,
   shown,
-  shownScene,
   summaryOf,
-  summaryOfScene,
   UNDERLAY_TITLES,
   UNDERLAYS,
   type UnderlayName,
@@ -63,15 +59,12 @@ export function everything(results: Results): string {
 }
 
 function scenes(results: Results): string[] {
-  const rows = (Object.keys(SCENE_FIGURES) as SceneFigureName[]).flatMap((figure) => {
-    const summary = summaryOfScene(results, figure);
-    if (summary === undefined) return [];
-    const { title, unit, bar = '' }: SceneFigureKind = SCENE_FIGURES[figure];
-    const [median, least, most] = [summary.median, summary.least, summary.most].map((value) =>
-      shownScene(figure, value),
-    );
-    return [[`${title}, ${unit}`, `**${median}**`, least === most ? '' : `${least} to ${most}`, bar]];
-  });
+  const rows = sceneRows(results).map(({ title, bar, median, spread }) => [
+    title,
+    `**${median}**`,
+    spread,
+    bar,
+  ]);
   if (rows.length === 0) return [];
   return [`### Many hosts, and strangers\n\n${table([['', 'median', 'of all runs', 'must be'], ...rows])}`];
 }

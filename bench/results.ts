@@ -132,14 +132,6 @@ export function summaryOf(
   return values === undefined ? undefined : summaryOfValues(values);
 }
 
-export function summaryOfScene(
-  { scenes }: Pick<Results, 'scenes'>,
-  figure: SceneFigureName,
-): Summary | undefined {
-  const values = scenes.find((one) => one.figure === figure)?.values;
-  return values === undefined ? undefined : summaryOfValues(values);
-}
-
 function summaryOfValues(values: readonly number[]): Summary | undefined {
   if (values.length === 0) return undefined;
   return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
@@ -162,8 +154,26 @@ export function shown(figure: FigureName, value: number): string {
   return withDigits(value, FIGURES[figure].digits);
 }
 
-export function shownScene(figure: SceneFigureName, value: number): string {
-  return withDigits(value, SCENE_FIGURES[figure].digits);
+/** As a reader is told of a figure of a scene. */
+export interface SceneRow {
+  readonly title: string;
+  /** What it must be; empty where nothing is demanded. */
+  readonly bar: string;
+  readonly median: string;
+  /** From the least to the most; empty when it was measured once. */
+  readonly spread: string;
+}
+
+export function sceneRows({ scenes }: Pick<Results, 'scenes'>): readonly SceneRow[] {
+  return (Object.keys(SCENE_FIGURES) as SceneFigureName[]).flatMap((figure) => {
+    const values = scenes.find((one) => one.figure === figure)?.values ?? [];
+    const summary = summaryOfValues(values);
+    if (summary === undefined) return [];
+    const { title, unit, digits, bar = '' }: SceneFigureKind = SCENE_FIGURES[figure];
+    const shownValue = (value: number) => withDigits(value, digits);
+    const spread = values.length === 1 ? '' : `${shownValue(summary.least)} to ${shownValue(summary.most)}`;
+    return [{ title: `${title}, ${unit}`, bar, median: shownValue(summary.median), spread }];
+  });
 }
 
 function withDigits(value: number, digits: number): string {

@@ -6,13 +6,9 @@ import {
   PATHS,
   type Results,
   ratioToVxlan,
-  SCENE_FIGURES,
-  type SceneFigureKind,
-  type SceneFigureName,
+  sceneRows,
   shown,
-  shownScene,
   summaryOf,
-  summaryOfScene,
   UNDERLAYS,
   type UnderlayName,
 } from './results.js';
@@ -32,15 +28,7 @@ function underlayText(results: Results, underlay: UnderlayName): string {
 }
 
 function scenesText(results: Results): string {
-  const rows = (Object.keys(SCENE_FIGURES) as SceneFigureName[]).flatMap((figure) => {
-    const summary = summaryOfScene(results, figure);
-    if (summary === undefined) return [];
-    const { title, unit, bar = '' }: SceneFigureKind = SCENE_FIGURES[figure];
-    const [median, least, most] = [summary.median, summary.least, summary.most].map((value) =>
-      shownScene(figure, value),
-    );
-    return [[`${title}, ${unit}`, bar, median ?? '', '', `${least} to ${most}`]];
-  });
+  const rows = sceneRows(results).map(({ title, bar, median, spread }) => [title, bar, median, '', spread]);
   return rows.length === 0 ? '' : `Many hosts\n${aligned(rows)}\n`;
 }
 

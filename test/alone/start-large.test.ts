@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
-import { type Member, memberAt, onCluster } from '../lab/cluster.js';
-import { CROWDED_CONFIG, Crowd, indexes } from '../lab/crowd.js';
+import type { Member } from '../lab/cluster.js';
+import { CROWDED_CONFIG, type Crowd, indexes, onCrowd } from '../lab/crowd.js';
 import { eventually } from '../lab/eventually.js';
 import type { Host } from '../lab/host.js';
 
@@ -23,22 +23,16 @@ const LOADING = ['compose.js', 'cli/program.js', 'compose-forwarding.js', 'compo
   .join('\n');
 
 test('joining a network of a thousand hosts', { timeout: 180_000 }, async (t) => {
-  await onCluster({ hosts: 1, config: CROWDED_CONFIG }, async (cluster) => {
-    const member = memberAt(cluster, 0);
-    const crowd = await Crowd.start(cluster, member);
-    try {
-      await crowd.add(0, PEERS);
-      const ratios: number[] = [];
-      for (let round = 0; round < ROUNDS && !(Math.min(...ratios) < MOST_TIMES_LOADING); round++) {
-        const loadingMs = await loadingTime(member.host);
-        const { forwardableMs, rssMb } = await join(member, crowd);
-        t.diagnostic(`all reached after ${forwardableMs} ms, loading alone ${loadingMs} ms, ${rssMb} MB`);
-        ratios.push(forwardableMs / loadingMs);
-      }
-      assert.ok(Math.min(...ratios) < MOST_TIMES_LOADING, `times of loading: ${ratios.join(', ')}`);
-    } finally {
-      crowd.close();
+  await onCrowd({ hosts: 1, config: CROWDED_CONFIG }, async (crowd, member) => {
+    await crowd.add(0, PEERS);
+    const ratios: number[] = [];
+    for (let round = 0; round < ROUNDS && !(Math.min(...ratios) < MOST_TIMES_LOADING); round++) {
+      const loadingMs = await loadingTime(member.host);
+      const { forwardableMs, rssMb } = await join(member, crowd);
+      t.diagnostic(`all reached after ${forwardableMs} ms, loading alone ${loadingMs} ms, ${rssMb} MB`);
+      ratios.push(forwardableMs / loadingMs);
     }
+    assert.ok(Math.min(...ratios) < MOST_TIMES_LOADING, `times of loading: ${ratios.join(', ')}`);
   });
 });
 

@@ -9,7 +9,7 @@ import type { Socket } from 'node:dgram';
 import { Etcd3 } from 'etcd3';
 import { type Prefix, parseAddress } from '../../src/model/address.js';
 import { leaseEntryKey, leaseJson } from '../../src/wire/flannel-store.js';
-import { type Cluster, ETCD_URL, type Member } from './cluster.js';
+import { type Cluster, type ClusterOptions, ETCD_URL, type Member, memberAt, onCluster } from './cluster.js';
 import { inNamespaceOf } from './namespace.js';
 import { udpSocketIn } from './udp-socket.js';
 
@@ -108,6 +108,22 @@ export class Crowd {
     this.#sender.close();
     this.#receiver.close();
   }
+}
+
+/** A cluster with a crowd that nobody is in yet, for the length of `body`; the first member is who will send to them. */
+export function onCrowd<T>(
+  options: ClusterOptions,
+  body: (crowd: Crowd, member: Member, cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  return onCluster(options, async (cluster) => {
+    const member = memberAt(cluster, 0);
+    const crowd = await Crowd.start(cluster, member);
+    try {
+      return await body(crowd, member, cluster);
+    } finally {
+      crowd.close();
+    }
+  });
 }
 
 function keyOf(index: number): Buffer {
