@@ -162,7 +162,7 @@ async function runDaemonUntil(
   const readiness = new Readiness({
     notifier: createNotifier(processEnvironment, processId),
     state: readyState,
-    rounds: () => daemon.loops.begun(),
+    turns: () => daemon.loops.turns(),
     clock: systemClock,
     log,
   });

@@ -7,6 +7,7 @@ import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
 import { TrackedList } from '../model/tracked-list.js';
 import type { Clock, Log, Random } from '../ports.js';
+import type { Turn } from './liveness.js';
 import { LOOP_TIMINGS, Loop, type LoopReport, type LoopTimings } from './loop.js';
 import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
@@ -39,9 +40,19 @@ export interface DatedStatus extends ObjectStatus {
   readonly nextTryAt?: number;
 }
 
-/** No packet flows until the port is free or the address is there, and nothing tells when that is. */
+/** A loop that asks the kernel alone and waits for longer is stuck; the others may have to wait for the store, a disk or a program. */
+const KERNEL_ROUND: Partial<LoopTimings> = { roundDeadlineMs: 8_000 };
+
 const OWN_TIMINGS: { readonly [K in KindName]?: Partial<LoopTimings> } = {
-  forwarder: { backOff: { firstMs: 100, mostMs: 750 } },
+  link: KERNEL_ROUND,
+  address: KERNEL_ROUND,
+  sysctl: KERNEL_ROUND,
+  route: KERNEL_ROUND,
+  fdb: KERNEL_ROUND,
+  neighbour: KERNEL_ROUND,
+  peer: KERNEL_ROUND,
+  // No packet flows until the port is free or the address is there, and nothing tells when that is.
+  forwarder: { ...KERNEL_ROUND, backOff: { firstMs: 100, mostMs: 750 } },
 };
 
 /** What a packet to another host meets, whatever the backend. */
@@ -187,9 +198,9 @@ export class ControlLoops {
     return KINDS.flatMap((kind) => this.#reports.get(kind) ?? []);
   }
 
-  /** How many rounds each loop has begun. */
-  begun(): ReadonlyMap<KindName, number> {
-    return new Map([...this.#loops].map(([kind, loop]) => [kind, loop.begun]));
+  /** What each loop is at. */
+  turns(): ReadonlyMap<KindName, Turn> {
+    return new Map([...this.#loops].map(([kind, loop]) => [kind, loop.turn]));
   }
 
   objects(): readonly DatedStatus[] {

@@ -11,8 +11,10 @@ import { StatusMemory } from '../model/status-memory.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
+import { type Change, ChangeLog } from './change-log.js';
 import { Contests, MOST_REPAIRS, REPAIR_WINDOW_MS } from './contests.js';
 import { withDeadline } from './deadline.js';
+import type { Turn } from './liveness.js';
 import { isConverged, type Round, runRound } from './round.js';
 import { Wake } from './wake.js';
 
@@ -32,8 +34,8 @@ export const LOOP_TIMINGS: LoopTimings = {
   backOff: { firstMs: 100, mostMs: 10_000 },
 };
 
-/** A loop with those timings that takes longer for a pause and a round is stuck. */
-export const LONGEST_TURN_MS = LOOP_TIMINGS.resyncMs * 1.25 + LOOP_TIMINGS.roundDeadlineMs;
+/** By how much a pause may be longer or shorter than `resyncMs`, so that loops do not look all at once. */
+const RESYNC_SPREAD = 0.25;
 
 /** `undefined` as desired state: it cannot be told yet, so nothing is touched. */
 export type DesiredSource<State> = () => readonly Desired<State>[] | undefined;
@@ -88,19 +90,16 @@ export interface LoopDependencies<K extends KindName> {
   readonly timings?: LoopTimings;
 }
 
-type Change = Pick<PlannedAction, 'verb' | 'key' | 'reason'>;
-
-/** More changes in one round are told by their number and the first of them. */
-const MOST_LINES = 10;
-
 export class Loop<K extends KindName> {
   readonly #wake = new Wake();
   readonly #deps: LoopDependencies<K>;
   readonly #timings: LoopTimings;
   readonly #contests = new Contests();
   readonly #statuses = new StatusMemory();
+  readonly #changes: ChangeLog;
   #failures = 0;
   #begun = 0;
+  #isInRound = false;
   #awrySinceMs: number | undefined;
   #nextAt: number | undefined;
   /** When the next of what is held back may be tried. */
@@ -109,6 +108,7 @@ export class Loop<K extends KindName> {
   constructor(dependencies: LoopDependencies<K>) {
     this.#deps = dependencies;
     this.#timings = dependencies.timings ?? LOOP_TIMINGS;
+    this.#changes = new ChangeLog(dependencies.kind, dependencies.log, dependencies.clock);
   }
 
   /** How many rounds have begun; one may be under way. */
@@ -119,6 +119,15 @@ export class Loop<K extends KindName> {
   /** When it looks again, if nothing wakes it before: milliseconds since the epoch; undefined while it looks. */
   get nextAt(): number | undefined {
     return this.#nextAt;
+  }
+
+  /** What it is at, for whoever watches that it turns. */
+  get turn(): Turn {
+    const { resyncMs, roundDeadlineMs } = this.#timings;
+    return {
+      count: 2 * this.#begun + (this.#isInRound ? 0 : 1),
+      mostMs: this.#isInRound ? roundDeadlineMs : resyncMs * (1 + RESYNC_SPREAD),
+    };
   }
 
   wake = (): void => this.#wake.wake();
@@ -135,7 +144,9 @@ export class Loop<K extends KindName> {
     reconciler.watch?.(this.wake, signal);
     while (!signal.aborted) {
       const startedAt = clock.boottimeMs();
+      this.#isInRound = true;
       await this.#round(signal);
+      this.#isInRound = false;
       try {
         const gap = startedAt + this.#timings.leastGapMs - clock.boottimeMs();
         if (gap > 0) await clock.sleep(gap, signal);
@@ -226,21 +237,7 @@ export class Loop<K extends KindName> {
         log.warn({ kind, verb, key, reason, error: result.error?.message }, 'change failed');
       }
     }
-    this.#tellChanges(changes);
-  }
-
-  /** A thousand hosts at the start are one piece of news for each verb. */
-  #tellChanges(changes: readonly Change[]): void {
-    const { kind, log } = this.#deps;
-    if (changes.length <= MOST_LINES) {
-      for (const change of changes) log.info({ kind, ...change }, 'changed');
-      return;
-    }
-    for (const verb of new Set(changes.map((change) => change.verb))) {
-      const same = changes.filter((change) => change.verb === verb);
-      const keys = same.slice(0, MOST_LINES).map(({ key }) => key);
-      log.info({ kind, verb, count: same.length, keys }, 'changed');
-    }
+    this.#changes.tell(changes);
   }
 
   #isHeld(key: ResourceKey): boolean {
@@ -261,7 +258,7 @@ export class Loop<K extends KindName> {
     const pauseMs =
       this.#failures > 0
         ? backOffMs(this.#backOff(), this.#failures, random.next())
-        : Math.round(this.#timings.resyncMs * (0.75 + 0.5 * random.next()));
+        : Math.round(this.#timings.resyncMs * (1 + RESYNC_SPREAD * (2 * random.next() - 1)));
     return Math.max(0, Math.min(pauseMs, heldMs));
   }
 }

@@ -1,25 +1,26 @@
 /** Keeps the service manager informed: ready, reloading, stopping, a line for people, and signs of life. */
 import type { Clock, Log, News, Notifier } from '../ports.js';
-import { Liveness } from './liveness.js';
-import { LONGEST_TURN_MS } from './loop.js';
+import { Liveness, type Turn } from './liveness.js';
 import { Wake } from './wake.js';
 
 export interface ReadinessDependencies {
   readonly notifier: Notifier;
   /** Whether packets can flow, and how things stand in one line. */
   readonly state: () => { readonly isReady: boolean; readonly text: string };
-  /** How many rounds each loop has begun. */
-  readonly rounds: () => ReadonlyMap<string, number>;
+  /** What each loop is at. */
+  readonly turns: () => ReadonlyMap<string, Turn>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 type Phase = 'starting' | 'ready' | 'reloading';
 
-/** When no watchdog says how often. */
-const BEAT_MS = 10_000;
-/** Until this many beats are over, a missing one is not missed. */
-const PATIENCE_BEATS = 3;
+/** How often a sign is given when no watchdog says so. */
+const SIGN_MS = 10_000;
+/** Until this many signs are due, a missing one is not missed. */
+const PATIENCE_SIGNS = 3;
+/** How often the loops are looked at. */
+const BEAT_MS = 1_000;
 const RETRY_MS = 500;
 const NEVER_MS = 3_600_000;
 
@@ -99,23 +100,32 @@ export class Readiness {
   }
 
   async #giveSigns(signal: AbortSignal): Promise<void> {
-    const { notifier, rounds, clock, log } = this.#deps;
-    const beatMs = notifier.watchdogMs === undefined ? BEAT_MS : notifier.watchdogMs / 2;
-    const liveness = new Liveness(Math.ceil(LONGEST_TURN_MS / beatMs));
-    while (!signal.aborted) {
-      const stuck = liveness.beat(rounds());
+    const { notifier, turns, clock, log } = this.#deps;
+    const signMs = notifier.watchdogMs === undefined ? SIGN_MS : notifier.watchdogMs / 2;
+    const beatMs = Math.min(BEAT_MS, signMs);
+    const liveness = new Liveness(beatMs);
+    for (let sinceSignMs = signMs; !signal.aborted; sinceSignMs += beatMs) {
+      const stuck = liveness.beat(turns());
       if (stuck.length > 0 && this.#stuck.length === 0) log.error({ loops: stuck }, 'loops stuck');
       this.#stuck = stuck;
-      const sign: News = {
-        ...(notifier.watchdogMs !== undefined && { alive: true }),
-        ...(this.#told.phase === 'starting' && { patienceMs: beatMs * PATIENCE_BEATS }),
-      };
-      if (stuck.length === 0 && Object.keys(sign).length > 0) notifier.send(sign);
+      if (sinceSignMs >= signMs && stuck.length === 0) {
+        this.#giveSign(signMs);
+        sinceSignMs = 0;
+      }
       try {
         await clock.sleep(beatMs, signal);
       } catch {
         return;
       }
     }
+  }
+
+  #giveSign(signMs: number): void {
+    const { notifier } = this.#deps;
+    const sign: News = {
+      ...(notifier.watchdogMs !== undefined && { alive: true }),
+      ...(this.#told.phase === 'starting' && { patienceMs: signMs * PATIENCE_SIGNS }),
+    };
+    if (Object.keys(sign).length > 0) notifier.send(sign);
   }
 }

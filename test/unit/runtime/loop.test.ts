@@ -283,6 +283,25 @@ test('a round that could not look keeps silent about what is there', async () =>
   });
 });
 
+test('it tells whether it is at a round or at rest, and how long each may take', async () => {
+  await looping(
+    async ({ clock, loop, reconciler }) => {
+      const inRound = loop.turn;
+      assert.equal(inRound.mostMs, 15_000);
+      await clock.advance(15_000);
+      reconciler.beforeObserve = () => {};
+      await clock.advance(100);
+      const atRest = loop.turn;
+      assert.equal(atRest.mostMs, 37_500);
+      assert.ok(atRest.count > inRound.count);
+      assert.deepEqual(loop.turn, atRest);
+    },
+    ({ reconciler }) => {
+      reconciler.beforeObserve = () => new Promise(() => {});
+    },
+  );
+});
+
 test('a round that hangs is ended at its deadline, and the loop goes on', async () => {
   await looping(
     async ({ clock, reconciler, begun, reports, said }) => {
