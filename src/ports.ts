@@ -102,6 +102,8 @@ export type StoreEvent =
 
 export type WatchEnd =
   | { readonly why: 'aborted' | 'ended' | 'no answer' }
+  /** The store serves, and is to be asked over a new connection. */
+  | { readonly why: 'renewed' }
   | { readonly why: 'compacted'; readonly revision: bigint }
   | { readonly why: 'failed'; readonly error: Error };
 

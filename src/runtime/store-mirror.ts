@@ -21,6 +21,7 @@ import { CONFIG_KEY, isLeaseKey, storeReader, storeView } from '../wire/flannel-
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { withChildAbort } from './child-abort.js';
 import { Departures, GRACE_MS } from './departures.js';
+import { EventDamper } from './event-damper.js';
 import { Gathering } from './gathering.js';
 import { MirroredEntries } from './mirrored-entries.js';
 import { Wake } from './wake.js';
@@ -58,6 +59,7 @@ const BACK_OFF: BackOff = { firstMs: 100, mostMs: 1_400 };
 const RELIST_MS = 300_000;
 /** Between two looks at what has changed, while hosts come and go: each costs the same, however much has changed. */
 const GATHER_MS = 100;
+const UNTIL_WOKEN_MS = 3_600_000;
 /** A watch that held this long was not part of the trouble before it. */
 const STEADY_MS = 10_000;
 
@@ -67,6 +69,9 @@ export class StoreMirror implements StoreAccess {
   readonly #mirrored = new MirroredEntries();
   readonly #read = storeReader();
   readonly #departures = new Departures();
+  readonly #damper = new EventDamper();
+  /** An event is held back. */
+  readonly #heldBack = new Wake();
   /** What went away must be asked for again. */
   readonly #doubt = new Wake();
   readonly #subscribers = new Set<() => void>();
@@ -148,6 +153,7 @@ export class StoreMirror implements StoreAccess {
     this.#isRead = this.#isConfirmed = true;
     if (isNewHistory) {
       this.#deps.log.warn({ revision: list.revision.toString() }, 'store replaced');
+      this.#damper.forget();
       // Its revisions mean nothing in the new history.
       this.#endWatch();
     }
@@ -162,6 +168,7 @@ export class StoreMirror implements StoreAccess {
       const startedAt = clock.boottimeMs();
       const error = await this.#follow(signal);
       if (signal.aborted) return;
+      if (error === undefined) continue;
       if (clock.boottimeMs() - startedAt >= STEADY_MS) this.#failures = 0;
       this.#failures++;
       this.#tellLoss(error);
@@ -175,8 +182,8 @@ export class StoreMirror implements StoreAccess {
     }
   }
 
-  /** Lists, then watches; resolves with why that came to an end. */
-  async #follow(signal: AbortSignal): Promise<Error> {
+  /** Lists, then watches; resolves with why that came to an end, undefined when nothing was lost. */
+  async #follow(signal: AbortSignal): Promise<Error | undefined> {
     const { store } = this.#deps;
     try {
       await this.refresh(signal);
@@ -187,8 +194,12 @@ export class StoreMirror implements StoreAccess {
     return withChildAbort(signal, async (over) => {
       this.#endWatch = () => over.abort();
       const relisting = this.#relist(over.signal).finally(() => over.abort());
-      const apply = (events: readonly StoreEvent[]) => this.#apply(events);
-      const gathering = new Gathering(this.#deps.clock, GATHER_MS, apply, over.signal);
+      const releasing = this.#release(over.signal);
+      const take = (events: readonly StoreEvent[]) => {
+        this.#apply(this.#damper.pass(events, this.#deps.clock.boottimeMs()));
+        if (this.#damper.dueMs !== undefined) this.#heldBack.wake();
+      };
+      const gathering = new Gathering(this.#deps.clock, GATHER_MS, take, over.signal);
       const end = await store.watch(
         this.#mirrored.listed + 1n,
         (events) => gathering.add(events),
@@ -197,7 +208,8 @@ export class StoreMirror implements StoreAccess {
       // In another history they would mean nothing.
       if (!over.signal.aborted) gathering.finish();
       over.abort();
-      return (await relisting) ?? watchError(end);
+      await releasing;
+      return (await relisting) ?? (end.why === 'renewed' ? undefined : watchError(end));
     });
   }
 
@@ -206,6 +218,21 @@ export class StoreMirror implements StoreAccess {
     if (!this.#mirrored.applyEvents(events)) return;
     this.#noteDepartures(before, false);
     this.#changed(true);
+  }
+
+  /** Applies what was held back, each in its time, until `signal` aborts; the next list brings what is held then. */
+  async #release(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      const { dueMs } = this.#damper;
+      const pauseMs = dueMs === undefined ? UNTIL_WOKEN_MS : Math.max(0, dueMs - clock.boottimeMs());
+      try {
+        await this.#heldBack.wait(clock, pauseMs, signal);
+      } catch {
+        return; // Only an abort ends a wait early.
+      }
+      this.#apply(this.#damper.release(clock.boottimeMs()));
+    }
   }
 
   /** What went away in doubtful company is asked for again at once, and held until that is settled. */
@@ -280,7 +307,7 @@ export class StoreMirror implements StoreAccess {
   }
 }
 
-function watchError(end: WatchEnd): Error {
+function watchError(end: Exclude<WatchEnd, { why: 'renewed' }>): Error {
   switch (end.why) {
     case 'failed':
       return end.error;

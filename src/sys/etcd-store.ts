@@ -19,6 +19,7 @@ import {
 } from '../ports.js';
 import { shownCertificate } from './etcd/certificate.js';
 import { CALL_DEADLINE_MS, type ReadSecret } from './etcd/client.js';
+import { watchCredentials } from './etcd/credential-watch.js';
 import { Endpoints } from './etcd/endpoints.js';
 import {
   isDistrust,
@@ -37,7 +38,7 @@ export interface EtcdStoreDependencies {
   readonly random?: () => number;
 }
 
-/** Connects at the first call, not before. Files are read when it connects, and again after a failure. */
+/** Connects at the first call, not before. Files are read when it connects, again after a failure, and when they change during a watch. */
 export function createEtcdStore(section: EtcdStoreSection, dependencies: EtcdStoreDependencies = {}): Store {
   const { readSecret = readRegularFile, random = Math.random } = dependencies;
   return new EtcdStore(section, new Endpoints(section, readSecret, random()));
@@ -59,6 +60,7 @@ const SNAPSHOT_DEADLINE_MS = 5_000;
 
 class EtcdStore implements Store {
   readonly description: string;
+  readonly #section: EtcdStoreSection;
   readonly #endpoints: Endpoints;
   /** With a trailing slash, so that a sibling such as `/coreos.com/network2` is none of ours. */
   readonly #root: string;
@@ -67,6 +69,7 @@ class EtcdStore implements Store {
   readonly #owed = new Set<string>();
 
   constructor(section: EtcdStoreSection, endpoints: Endpoints) {
+    this.#section = section;
     this.description = `etcd ${section.endpoints.join(', ')}`;
     this.#endpoints = endpoints;
     this.#root = `${section.prefix}/`;
@@ -103,6 +106,13 @@ class EtcdStore implements Store {
     const endpoint = this.#endpoints.current;
     const over = new AbortController();
     const onAbort = () => over.abort();
+    let isRenewed = false;
+    const onRenewed = () => {
+      isRenewed = true;
+      this.#endpoints.renew();
+      over.abort();
+    };
+    watchCredentials(this.#section, this.#endpoints, onRenewed, over.signal);
     for (const source of [signal, this.#closing.signal]) {
       if (source.aborted) onAbort();
       else source.addEventListener('abort', onAbort, { once: true });
@@ -123,7 +133,9 @@ class EtcdStore implements Store {
         () => {},
       );
     }
-    if (end.why === 'aborted') return { why: signal.aborted ? 'aborted' : 'ended' };
+    over.abort();
+    if (end.why === 'aborted')
+      return { why: signal.aborted ? 'aborted' : isRenewed ? 'renewed' : 'ended' };
     if (end.why !== 'compacted') this.#endpoints.failed(endpoint);
     if (end.why === 'failed')
       return {

@@ -8,8 +8,11 @@ import type { Etcd3, IOptions } from 'etcd3';
 import type { EtcdStoreSection } from '../../model/config.js';
 import { type Credentials, Login } from './login.js';
 
-/** A call that is not a stream; etcd3 itself would wait for ever. */
-export const CALL_DEADLINE_MS = 2_000;
+/**
+ * A call that is not a stream; etcd3 itself would wait for ever. A store that takes two seconds for everything serves all
+ * the same, and that one is silent is noticed without a call.
+ */
+export const CALL_DEADLINE_MS = 5_000;
 
 /** Reads a file that may hold a secret: a password, a key. */
 export type ReadSecret = (path: string) => Promise<Buffer>;

@@ -54,6 +54,11 @@ export class Endpoints {
     if (client === this.#client) this.#drop();
   }
 
+  /** Other certificates or another password are to be used: the next call opens a client with them. */
+  renew(): void {
+    this.#drop();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#drop();

@@ -5,7 +5,7 @@
 import type { Etcd3, IWatchResponse } from 'etcd3';
 
 /** From the first request to etcd's "created". */
-const CREATE_DEADLINE_MS = 3_000;
+const CREATE_DEADLINE_MS = 6_000;
 
 export interface KeyRange {
   readonly key: Buffer;

@@ -340,3 +340,17 @@ test('one host that leaves is believed at once', async () => {
     assert.deepEqual([subnets(), heldOf(mirror)], [['10.5.1.0/24', '10.5.3.0/24'], undefined]);
   }, threeLeases);
 });
+
+test('of a key that changes ten times a second two changes a second come through, and the last one', async () => {
+  await mirroring(async ({ store, clock, wakes, mirror }) => {
+    const before = wakes();
+    for (let tenth = 0; tenth < 50; tenth++) {
+      await store.put('subnets/10.5.1.0-24', lease(`192.0.2.${100 + tenth}`));
+      await settle();
+      await clock.advance(100);
+    }
+    assert.ok(wakes() - before <= 4 + 2 * 5, `woken ${wakes() - before} times`);
+    await clock.advance(500);
+    assert.equal(mirror.view()?.leases[0]?.attributes.publicIps.ipv4, '192.0.2.149');
+  });
+});
