@@ -62,6 +62,7 @@ export function reconcilersOf(
       access,
       () => publicIpsOf(inputs),
       () => leaseTtlSeconds(inputs.config),
+      () => inputs.formerPublicIps,
     ),
     command: commandReconciler(commands, files, clock, commandRecordPath(instance), () =>
       inputs.observeHost(),

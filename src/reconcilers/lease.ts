@@ -3,6 +3,7 @@ import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';
 import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from '../model/lease.js';
+import { isFormerly } from '../model/moved-lease.js';
 import type { LeaseState } from '../model/objects.js';
 import type { Action } from '../model/plan.js';
 import { leasesHeldBy, readableLeases, type StoreView } from '../model/store-view.js';
@@ -26,11 +27,15 @@ function textOf(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
 
-/** Ours are the leases that carry our public address, whoever wrote them: flannel's idea of identity. */
+/**
+ * Ours are the leases that carry our public address, whoever wrote them: flannel's idea of identity. And the one with the
+ * address that we had before: it is wanted still, and gets the new one.
+ */
 export function leaseReconciler(
   access: StoreAccess,
   publicIps: () => PublicIps | undefined,
   ttlSeconds: () => number,
+  formerPublicIps: () => PublicIps | undefined = () => undefined,
 ): Reconciler<LeaseState> {
   async function step({ verb, key, before, after }: Action<LeaseState>, signal: AbortSignal): Promise<void> {
     const subnets = (after ?? before)?.subnets;
@@ -89,18 +94,24 @@ export function leaseReconciler(
     throw new LostRaceError(`Cannot give ${key} back: somebody changed it`);
   }
 
+  function isOurs(lease: Lease, isWanted: boolean): boolean {
+    if (isFormerly(formerPublicIps(), lease)) return isWanted;
+    // A reservation that is not in use is the operator's: it is not given back for him.
+    return (
+      isSameHost(lease.attributes.publicIps, publicIps() ?? {}) &&
+      (lease.etcdLease !== NO_ETCD_LEASE || isWanted)
+    );
+  }
+
   return {
     name: 'lease',
     async observe(desired) {
       const wanted = new Set(desired.map(({ key }) => key));
       return candidates(knownView(access), wanted, publicIps())
-        .map(({ subnets, attributes, etcdLease }) => ({
-          key: leaseKey(subnets),
-          state: { subnets, attributes },
-          // A reservation that is not in use is the operator's: it is not given back for him.
-          ours:
-            isSameHost(attributes.publicIps, publicIps() ?? {}) &&
-            (etcdLease !== NO_ETCD_LEASE || wanted.has(leaseKey(subnets))),
+        .map((lease) => ({
+          key: leaseKey(lease.subnets),
+          state: { subnets: lease.subnets, attributes: lease.attributes },
+          ours: isOurs(lease, wanted.has(leaseKey(lease.subnets))),
         }))
         .filter(({ key, ours }) => ours || wanted.has(key));
     },

@@ -273,7 +273,8 @@ export class Daemon {
     const { inputs, store } = this.#deps;
     const [state, view] = [inputs.state(), store.view()];
     if (view === undefined || inputs.config.store.type !== 'etcd') return undefined;
-    const leases = leasesHeldBy(view, inputs.publicIps);
+    const { publicIps, formerPublicIps = {} } = inputs;
+    const leases = [...leasesHeldBy(view, publicIps), ...leasesHeldBy(view, formerPublicIps)];
     const lease = (key: ResourceKey | undefined) => leases.find(({ subnets }) => leaseKey(subnets) === key);
     const planned = isDecided(state) ? lease(state.objects.lease[0]?.key) : undefined;
     const own = planned ?? lease(this.#ownKey) ?? leases[0];

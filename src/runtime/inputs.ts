@@ -12,8 +12,9 @@ import { equalJson } from '../model/equal-json.js';
 import { InterfaceError } from '../model/external-interface.js';
 import type { HostFacts } from '../model/host.js';
 import { isSameHost, type PublicIps } from '../model/lease.js';
+import { withMovedLease } from '../model/moved-lease.js';
 import { familiesOf, type NetworkConfig } from '../model/network.js';
-import type { StoreView } from '../model/store-view.js';
+import { leasesHeldBy, type StoreView } from '../model/store-view.js';
 import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
 import { PathWatch } from '../reconcilers/path-watch.js';
 import { Announcement } from './announcement.js';
@@ -37,6 +38,8 @@ export interface InputsDependencies {
 const RESYNC_MS = 60_000;
 /** A renewed DHCP lease or a restarted network service is back by then; nothing is touched meanwhile. */
 const IDENTITY_GRACE_MS = 10_000;
+/** The same interface with another address was given that on purpose. */
+const READDRESSED_GRACE_MS = 300;
 const LEAST_GAP_MS = 100; // A burst of route events costs one look each tenth of a second,
 const LEAST_GAP_IN_LOOKS = 9; // and on a host with a hundred thousand routes, where one takes long, a tenth of the time.
 const BACK_OFF: BackOff = { firstMs: 200, mostMs: 5_000 };
@@ -55,8 +58,11 @@ export class Inputs {
   /** The last good answer: kept to while it holds. */
   #chosen: HostFacts | undefined;
   #publicIps: PublicIps = {};
+  #formerPublicIps: PublicIps | undefined;
   #networkInUse: NetworkConfig | undefined;
   #awaySinceMs: number | undefined;
+  /** When another address is taken in place of the one that is gone. */
+  #takenAtMs: number | undefined;
   #failures = 0;
   readonly #memory = new DesiredMemory();
   #last:
@@ -79,9 +85,14 @@ export class Inputs {
     return this.#publicIps;
   }
 
+  /** Those that it had before, while its lease may still say so. */
+  get formerPublicIps(): PublicIps | undefined {
+    return this.#formerPublicIps;
+  }
+
   setConfig(config: Config): void {
     // An interface that was chosen by other rules must not be planned with.
-    if (!asksTheSame(config, this.#config)) this.#host = this.#chosen = this.#awaySinceMs = undefined;
+    if (!asksTheSame(config, this.#config)) this.#host = this.#chosen = this.#awaySinceMs = this.#takenAtMs = undefined;
     this.#config = config;
     this.#subnetEnv.follow([config.files.subnetEnv]);
     this.#wake.wake();
@@ -111,11 +122,18 @@ export class Inputs {
       return last.state;
     const { forwards } = this.#deps;
     const networkInUse = this.#networkInUse;
-    const input = { config, store: view, host, forwards, allowsRenumbering: allows, networkInUse };
+    const store = view && this.#asMoved(view);
+    const input = { config, store, host, forwards, allowsRenumbering: allows, networkInUse };
     const state = desiredState(input, this.#memory);
     if (isDecided(state) && hasItsSubnet(state)) this.#networkInUse = state.network;
     this.#last = { config, host, view, allows, state };
     return state;
+  }
+
+  /** The view, with the lease that this host takes along to its new address. */
+  #asMoved(view: StoreView): StoreView {
+    if (leasesHeldBy(view, this.#publicIps).length > 0) this.#formerPublicIps = undefined;
+    return withMovedLease(view, this.#formerPublicIps, this.#publicIps);
   }
 
   /** Tells the subscribers; the store's mirror calls it when it changed. */
@@ -148,14 +166,18 @@ export class Inputs {
   #settled(host: HostFacts): HostFacts | InterfaceError {
     const { clock } = this.#deps;
     const chosen = this.#chosen;
+    this.#takenAtMs = undefined;
     if (chosen !== undefined && !isSameIdentity(chosen, host, this.#config)) {
+      const { name, ipv4, ipv6 } = chosen.external;
+      const graceMs = name === host.external.name ? READDRESSED_GRACE_MS : IDENTITY_GRACE_MS;
       this.#awaySinceMs ??= clock.boottimeMs();
-      if (clock.boottimeMs() - this.#awaySinceMs < IDENTITY_GRACE_MS) {
-        const { name, ipv4, ipv6 } = chosen.external;
+      if (clock.boottimeMs() < this.#awaySinceMs + graceMs) {
+        this.#takenAtMs = this.#awaySinceMs + graceMs;
         return new InterfaceError(
-          `Cannot use interface "${name}": its address ${[ipv4, ipv6].filter(Boolean).join(' or ')} is gone; another is taken after ${IDENTITY_GRACE_MS / 1000} s`,
+          `Cannot use interface "${name}": its address ${[ipv4, ipv6].filter(Boolean).join(' or ')} is gone; another is taken after ${graceMs / 1000} s`,
         );
       }
+      this.#formerPublicIps ??= chosen.publicIps;
     }
     this.#awaySinceMs = undefined;
     this.#chosen = host;
@@ -187,12 +209,13 @@ export class Inputs {
       const beganMs = clock.boottimeMs();
       await this.observeHost();
       const tookMs = clock.boottimeMs() - beganMs;
-      const pauseMs = this.#failures > 0 ? backOffMs(BACK_OFF, this.#failures, random.next()) : RESYNC_MS;
+      const usualMs = this.#failures > 0 ? backOffMs(BACK_OFF, this.#failures, random.next()) : RESYNC_MS;
       try {
         // The host may have slept meanwhile: that is no reason to look away for days.
         const gapMs = Math.min(RESYNC_MS, Math.max(LEAST_GAP_MS, LEAST_GAP_IN_LOOKS * tookMs));
         await clock.sleep(gapMs, signal);
-        await this.#wake.wait(clock, pauseMs, signal);
+        const takenInMs = (this.#takenAtMs ?? Number.POSITIVE_INFINITY) - clock.boottimeMs();
+        await this.#wake.wait(clock, Math.max(0, Math.min(usualMs, takenInMs)), signal);
       } catch {
         return; // Only an abort ends a wait early.
       }

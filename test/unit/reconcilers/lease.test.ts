@@ -28,10 +28,12 @@ class LeaseWorld {
   /** What was granted and revoked, in order. */
   readonly grants: string[] = [];
   publicIps: { ipv4?: typeof US; ipv6?: typeof US } | undefined = { ipv4: US };
+  former: { ipv4?: typeof US } | undefined;
   readonly reconciler = leaseReconciler(
     this.access,
     () => this.publicIps,
     () => TTL_SECONDS,
+    () => this.former,
   );
 
   constructor() {
@@ -118,6 +120,25 @@ describe('lease reconciler', () => {
     await world.hold();
     assert.deepEqual(await world.round(wanting()), NOTHING_TO_DO);
     assert.deepEqual(world.grants, []);
+  });
+
+  it('takes its lease along to another address: on its grant', async () => {
+    const world = new LeaseWorld();
+    await world.hold(THEIRS);
+    world.former = { ipv4: parseAddress('10.8.65.53') };
+    assert.match((await world.round(wanting())).plan.join(), /^update lease:4\.0\.100\.0-24: publicIps /);
+    const { value, lease } = (await world.entry()) ?? {};
+    assert.deepEqual([value, lease], [OURS, '1']);
+    assert.deepEqual(world.grants, []);
+  });
+
+  it('leaves a lease at its former address alone that is not wanted, and a reservation', async () => {
+    const world = new LeaseWorld();
+    await world.hold(THEIRS);
+    world.former = { ipv4: parseAddress('10.8.65.53') };
+    assert.deepEqual(await world.round([]), NOTHING_TO_DO);
+    await world.store.put(KEY, THEIRS);
+    assert.deepEqual((await world.round(wanting())).plan, []);
   });
 
   it('rewrites a lease of ours in place: on its grant, with the fields that a newer flannel wrote', async () => {

@@ -4,6 +4,7 @@ import { readConfig } from '../../../src/config/read-config.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Config } from '../../../src/model/config.js';
 import { isDecided } from '../../../src/model/desired.js';
+import type { Lease } from '../../../src/model/lease.js';
 import type { StoreView } from '../../../src/model/store-view.js';
 import { type Log, ObserveError } from '../../../src/ports.js';
 import { Inputs } from '../../../src/runtime/inputs.js';
@@ -210,16 +211,17 @@ test('a default route that is away changes nothing: the address in use is still 
 
 const ANY = { table: 254, tos: 0, metric: 0, protocol: 3, scope: 'global', onlink: false } as const;
 
-test('an address that went away is waited for before another is taken', async () => {
+test('an address that went away is waited for before that of another interface is taken', async () => {
   await watching(async (world) => {
     const own = { link: 'eth0', address: parseAddress('10.8.65.66'), length: 16 };
     const route = {
       destination: parsePrefix('0.0.0.0/0'),
       via: parseAddress('192.0.2.1'),
-      link: 'eth0',
+      link: 'eth1',
       ...ANY,
     };
-    world.kernel.foreign({ op: 'add-address', link: 'eth0', address: parseAddress('192.0.2.9'), length: 24 });
+    world.kernel.addLink({ name: 'eth1', up: true });
+    world.kernel.foreign({ op: 'add-address', link: 'eth1', address: parseAddress('192.0.2.9'), length: 24 });
     world.kernel.foreign({ op: 'add-route', route: { ...route, metric: 50 } });
     world.kernel.foreign({ op: 'delete-address', ...own });
     await world.clock.advance(5_000);
@@ -230,6 +232,35 @@ test('an address that went away is waited for before another is taken', async ()
     world.kernel.foreign({ op: 'delete-address', ...own });
     await world.clock.advance(16_000);
     assert.equal(world.publicIp(), '192.0.2.9');
+  });
+});
+
+test('another address on the same interface is taken within half a second, and the lease along with it', async () => {
+  const lease: Lease = {
+    subnets: { ipv4: parsePrefix('4.0.100.0/24') },
+    attributes: { publicIps: { ipv4: parseAddress('10.8.65.66') }, backendType: '' },
+    createRevision: 2n,
+    modRevision: 2n,
+    etcdLease: '77',
+  };
+  await watching(async (world) => {
+    world.view = { leases: [lease], quarantined: [], taken: [parsePrefix('4.0.100.0/24')] };
+    const own = { link: 'eth0', address: parseAddress('10.8.65.66'), length: 16 };
+    world.kernel.foreign({ ...own, op: 'delete-address' });
+    world.kernel.foreign({ ...own, op: 'add-address', address: parseAddress('10.8.65.99') });
+    world.regainDefaultRoute();
+    await world.clock.advance(500);
+    const state = world.inputs.state();
+    assert.ok(isDecided(state));
+    assert.deepEqual([state.subnets.ipv4, state.publicIps.ipv4], ['4.0.100.0/24', '10.8.65.99']);
+    assert.deepEqual(state.objects.peer, [], 'it is no peer of its own');
+    assert.equal(world.inputs.formerPublicIps?.ipv4, '10.8.65.66');
+    world.view = {
+      ...world.view,
+      leases: [{ ...lease, attributes: { ...lease.attributes, publicIps: state.publicIps } }],
+    };
+    world.inputs.state();
+    assert.equal(world.inputs.formerPublicIps, undefined, 'the lease says so now');
   });
 });
 
