@@ -35,7 +35,7 @@ export interface DesiredInput {
   readonly forwards: boolean;
   /** An operator has said yes to another subnet. */
   readonly allowsRenumbering?: boolean;
-  /** The network that this host was last seen to be up in: it goes on in there while the store refuses the file's. */
+  /** The network that this host was last seen to be up in: it goes on in there while the store refuses the file's, or has none. */
   readonly networkInUse?: NetworkConfig | undefined;
 }
 
@@ -97,7 +97,9 @@ export function desiredState(
   memory = new DesiredMemory(),
 ): DesiredState | Undecided {
   if (store === undefined) return { waitsFor: 'store', reason: 'the store has not been read yet' };
-  const wanted = effectiveNetwork(config, store);
+  const effective = effectiveNetwork(config, store);
+  // Whoever deletes or spoils the network's key in the store takes nobody's network away.
+  const wanted = 'missing' in effective ? (networkInUse ?? effective) : effective;
   if ('missing' in wanted) return { waitsFor: 'network', reason: wanted.missing };
   if (host === undefined) return { waitsFor: 'host', reason: 'the interfaces have not been read yet' };
   if (host instanceof Error) return { waitsFor: 'interface', reason: host.message };

@@ -447,6 +447,16 @@ test('what a lease cannot tell is known by who was up before', () => {
   assert.deepEqual(decided({ store, networkInUse }).network, networkInUse);
 });
 
+test("whoever deletes or spoils the store's network takes none away from a host that is up", () => {
+  const file = config('store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n');
+  const networkInUse = networkOf(ARTICLE_NETWORK);
+  for (const more of [{}, { network: { error: 'Network is missing' } }]) {
+    const { network, objects } = decided({ config: file, store: view([OWN], more), networkInUse });
+    assert.deepEqual(network, networkInUse);
+    assert.deepEqual(objects['network-config'], [], 'and nobody writes it for him');
+  }
+});
+
 /** Whether the renumbering that is planned needs a yes. */
 function planned(input: Parameters<typeof desiredState>[0]): boolean | undefined {
   const state = desiredState(input);
