@@ -121,11 +121,11 @@ function decisionConditions({ undecided }: ConditionFacts): readonly Condition[]
 
 function leaseConditions({ leaseTerm, store: { view } }: ConditionFacts): readonly Condition[] {
   const conditions: Condition[] = [];
-  const { length: held } = view?.held ?? [];
-  if (held > 0)
+  const vanished = view?.vanished ?? 0;
+  if (vanished > 0)
     conditions.push({
       type: 'LeasesVanished',
-      message: `${held} leases went away at once and are kept for 10 s`,
+      message: `${vanished} leases went away at once and are kept for 10 s`,
     });
   if (leaseTerm !== undefined && leaseTerm.leftMs < leaseTerm.ttlMs / 2) {
     const left = Math.max(0, Math.round(leaseTerm.leftMs / 60_000));

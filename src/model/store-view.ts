@@ -22,8 +22,10 @@ export interface StoreView {
   /** Fit to be peers; no two of them overlap. */
   readonly leases: readonly Lease[];
   readonly quarantined: readonly QuarantinedLease[];
-  /** Leases that went away with most others at once: peers for a moment longer, since their hosts may be back in it. */
+  /** Leases that went away just now: peers for a moment longer, since their hosts may be back in it. */
   readonly held?: readonly Lease[];
+  /** How many of those went with most others at once. */
+  readonly vanished?: number;
   /** Every subnet that a key names, in `leases` or not: an allocation keeps clear of them. */
   readonly taken: readonly Prefix[];
   /** Where the leases of a host are found without looking through all of them. */

@@ -65,12 +65,6 @@ export class MirroredEntries {
     return { hasChanged, isNewHistory: !isFirst && !isSameHistory };
   }
 
-  /** Whether the event tells of the key what is not known yet. */
-  isNews(event: StoreEvent): boolean {
-    const { key, modRevision } = event.type === 'put' ? event.entry : event;
-    return modRevision > this.#known(key, undefined);
-  }
-
   /** Returns whether anything changed. */
   applyEvents(events: readonly StoreEvent[]): boolean {
     const edits = new Map<string, StoreEntry | undefined>();

@@ -70,8 +70,8 @@ export class StoreMirror implements StoreAccess {
   readonly #read = storeReader();
   readonly #departures = new Departures();
   readonly #damper = new EventDamper();
-  /** An event is held back. */
-  readonly #heldBack = new Wake();
+  /** Something is held for a moment: an event, or a lease that went away. */
+  readonly #isHolding = new Wake();
   /** What went away must be asked for again. */
   readonly #doubt = new Wake();
   readonly #subscribers = new Set<() => void>();
@@ -85,8 +85,8 @@ export class StoreMirror implements StoreAccess {
   /** What was last told of an outage; undefined when there is none that was told. */
   #told: string | undefined;
   #isConfirmed = false;
-  /** Ends the watch under way; the loop then lists and watches anew. */
-  #endWatch: () => void = () => {};
+  /** Ends the watch under way, for that cause; the loop then lists and watches anew. */
+  #endWatch: (cause?: Error) => void = () => {};
 
   constructor(dependencies: StoreMirrorDependencies) {
     this.#deps = dependencies;
@@ -115,7 +115,8 @@ export class StoreMirror implements StoreAccess {
     if (this.#view === undefined || this.#viewedFor !== declared) {
       const view = this.#read(this.#mirrored.entries, declared);
       const held = storeView(this.#departures.held, declared).leases;
-      this.#view = held.length === 0 ? view : { ...view, held };
+      const { vanished } = this.#departures;
+      this.#view = held.length === 0 ? view : { ...view, held, vanished };
       this.#viewedFor = declared;
     }
     return this.#view;
@@ -145,7 +146,11 @@ export class StoreMirror implements StoreAccess {
   async refresh(signal: AbortSignal): Promise<void> {
     const knownBefore = this.#mirrored.revision;
     const askedMs = this.#deps.clock.boottimeMs();
-    const list = await this.store.snapshot(signal);
+    const list = await this.store.snapshot(signal).catch((error: unknown) => {
+      // A watch that was opened before outlives the password: what it says of the store is no longer true.
+      if (error instanceof StoreUnavailableError && error.trouble === 'auth') this.#endWatch(error);
+      throw error;
+    });
     const { entries: before } = this.#mirrored;
     const { hasChanged, isNewHistory } = this.#mirrored.applyList(list, knownBefore);
     this.#noteDepartures(before, isNewHistory);
@@ -192,12 +197,16 @@ export class StoreMirror implements StoreAccess {
     }
     this.#tellRead();
     return withChildAbort(signal, async (over) => {
-      this.#endWatch = () => over.abort();
+      let cause: Error | undefined;
+      this.#endWatch = (error) => {
+        cause = error;
+        over.abort();
+      };
       const relisting = this.#relist(over.signal).finally(() => over.abort());
       const releasing = this.#release(over.signal);
       const take = (events: readonly StoreEvent[]) => {
         this.#apply(this.#damper.pass(events, this.#deps.clock.boottimeMs()));
-        if (this.#damper.dueMs !== undefined) this.#heldBack.wake();
+        if (this.#dueMs() !== undefined) this.#isHolding.wake();
       };
       const gathering = new Gathering(this.#deps.clock, GATHER_MS, take, over.signal);
       const end = await store.watch(
@@ -209,7 +218,7 @@ export class StoreMirror implements StoreAccess {
       if (!over.signal.aborted) gathering.finish();
       over.abort();
       await releasing;
-      return (await relisting) ?? (end.why === 'renewed' ? undefined : watchError(end));
+      return (await relisting) ?? cause ?? (end.why === 'renewed' ? undefined : watchError(end));
     });
   }
 
@@ -220,19 +229,26 @@ export class StoreMirror implements StoreAccess {
     this.#changed(true);
   }
 
-  /** Applies what was held back, each in its time, until `signal` aborts; the next list brings what is held then. */
+  /** Applies events that were held back, and lets go of leases, each in its time, until `signal` aborts. */
   async #release(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
-      const { dueMs } = this.#damper;
+      const dueMs = this.#dueMs();
       const pauseMs = dueMs === undefined ? UNTIL_WOKEN_MS : Math.max(0, dueMs - clock.boottimeMs());
       try {
-        await this.#heldBack.wait(clock, pauseMs, signal);
+        await this.#isHolding.wait(clock, pauseMs, signal);
       } catch {
         return; // Only an abort ends a wait early.
       }
       this.#apply(this.#damper.release(clock.boottimeMs()));
+      if (this.#departures.release(clock.boottimeMs())) this.#changed(true);
     }
+  }
+
+  /** When the next of what is held is to be dealt with; undefined when nothing is. */
+  #dueMs(): number | undefined {
+    const dues = [this.#damper.dueMs, this.#departures.briefUntilMs].filter((dueMs) => dueMs !== undefined);
+    return dues.length === 0 ? undefined : Math.min(...dues);
   }
 
   /** What went away in doubtful company is asked for again at once, and held until that is settled. */
@@ -246,9 +262,10 @@ export class StoreMirror implements StoreAccess {
       else if (was !== undefined && isLeaseKey(key)) gone.push(was);
     }
     if (gone.length === 0) return;
+    this.#isHolding.wake();
     const left = entries.list.length - (entries.get(CONFIG_KEY) === undefined ? 0 : 1);
     if (!this.#departures.note(gone, left, isNewHistory, clock.boottimeMs())) return;
-    log.warn({ gone: this.#departures.held.length, left, holdMs: GRACE_MS }, 'leases vanished');
+    log.warn({ gone: this.#departures.vanished, left, holdMs: GRACE_MS }, 'leases vanished');
     this.#doubt.wake();
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoreEntry } from '../../../src/ports.js';
-import { Departures, GRACE_MS } from '../../../src/runtime/departures.js';
+import { BRIEF_MS, Departures, GRACE_MS } from '../../../src/runtime/departures.js';
 
 const entry = (host: number): StoreEntry => ({
   key: `subnets/10.5.${host}.0-24`,
@@ -62,4 +62,30 @@ test('one lease that comes and goes many times a second is not most of them', ()
     assert.equal(departures.note([entry(1)], 3, false, time * 100), false);
     departures.returned(entry(1).key);
   }
+});
+
+test('one that went alone is held for two seconds, without a word, unless it comes back or was a reservation', () => {
+  const departures = new Departures();
+  const [alone, back] = [1, 2].map((host) => ({ ...entry(host), lease: '77' })) as [StoreEntry, StoreEntry];
+  assert.equal(departures.note([alone], 9, false, 0), false);
+  departures.note([back, entry(3)], 7, false, 500);
+  assert.deepEqual(heldOf(departures), [alone.key, back.key]);
+  assert.deepEqual(
+    [departures.vanished, departures.untilMs, departures.briefUntilMs],
+    [0, undefined, BRIEF_MS],
+  );
+  departures.returned(back.key);
+  assert.equal(departures.release(BRIEF_MS - 1), false);
+  assert.equal(departures.release(BRIEF_MS), true);
+  assert.deepEqual(heldOf(departures), []);
+  assert.equal(departures.briefUntilMs, undefined);
+});
+
+test('one that went alone belongs to those that follow it', () => {
+  const departures = new Departures();
+  const [first, ...others] = [1, 2, 3].map((host) => ({ ...entry(host), lease: '77' }));
+  departures.note([first as StoreEntry], 2, false, 0);
+  assert.equal(departures.note(others, 0, false, 100), true);
+  assert.equal(departures.release(BRIEF_MS), false);
+  assert.equal(departures.vanished, 3);
 });

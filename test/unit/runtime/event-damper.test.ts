@@ -60,7 +60,10 @@ test('what a line repeats or brings late is no change, and takes nothing back', 
   const damper = new EventDamper();
   const events = [3, 3, 2, 3, 1, 4, 3, 4].map((revision) => change('a', revision));
   assert.deepEqual(damper.pass(events, 0), [change('a', 3), change('a', 4)]);
-  damper.pass([5, 6, 7, 8].map((revision) => change('a', revision)), 0);
+  damper.pass(
+    [5, 6, 7, 8].map((revision) => change('a', revision)),
+    0,
+  );
   damper.pass([change('a', 6)], 0);
   assert.deepEqual(damper.release(EVERY_MS * BURST), [change('a', 8)]);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Log } from '../../../src/ports.js';
+import { type Log, StoreUnavailableError } from '../../../src/ports.js';
 import { StoreMirror } from '../../../src/runtime/store-mirror.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeStore } from '../../fakes/fake-store.js';
@@ -352,5 +352,34 @@ test('of a key that changes ten times a second two changes a second come through
     assert.ok(wakes() - before <= 4 + 2 * 5, `woken ${wakes() - before} times`);
     await clock.advance(500);
     assert.equal(mirror.view()?.leases[0]?.attributes.publicIps.ipv4, '192.0.2.149');
+  });
+});
+
+test('a password that is refused ends the watch that was opened before it was changed', async () => {
+  await mirroring(async ({ store, clock, mirror }) => {
+    const refused = new StoreUnavailableError('Cannot read: the password is wrong', 'auth');
+    store.beforeAnswer = () => Promise.reject(refused);
+    await assert.rejects(mirror.refresh(new AbortController().signal), refused);
+    await settle();
+    assert.deepEqual([mirror.state.status, mirror.state.error], ['stale', refused]);
+    store.beforeAnswer = async () => {};
+    await clock.advance(2_000);
+    assert.equal(mirror.state.status, 'live');
+  });
+});
+
+test('a store that is to be asked over a new connection is not lost', async () => {
+  await mirroring(async ({ store, clock, mirror, said }) => {
+    const told = said.length;
+    store.renew();
+    await settle();
+    await store.put('subnets/10.5.2.0-24', lease('192.0.2.2'));
+    await clock.advance(100);
+    assert.equal(mirror.view()?.leases.length, 2);
+    assert.equal(mirror.state.status, 'live');
+    assert.deepEqual(
+      said.slice(told).filter((line) => line.includes('lost')),
+      [],
+    );
   });
 });
