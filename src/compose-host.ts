@@ -149,6 +149,7 @@ async function runDaemonUntil(
     storeView: () => store.view(),
     log,
     forwards: true,
+    onReaddressed: () => store.renew(),
   });
   dataPlane.follow(() => inputs.config, signal);
   const source: ConfigSource = {

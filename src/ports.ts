@@ -134,6 +134,8 @@ export interface Store {
   revokeLease(lease: string, signal: AbortSignal): Promise<void>;
   /** What the store complains of itself, though it serves: `NOSPACE`. */
   alarms(signal: AbortSignal): Promise<readonly string[]>;
+  /** Connections are made anew: those that are open may lead from an address that this host has no more. */
+  renew(): void;
   /** Ends watches and connections. */
   close(): void;
 }

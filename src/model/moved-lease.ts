@@ -1,5 +1,5 @@
 /** A host whose address has changed takes its lease along: the subnet, and with it every container, stays as it is. Pure. */
-import { type Lease, isSameHost, NO_ETCD_LEASE, type PublicIps } from './lease.js';
+import { isSameHost, type Lease, NO_ETCD_LEASE, type PublicIps } from './lease.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
 
 /** A reservation is the operator's, who has made it for an address. */

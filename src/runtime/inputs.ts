@@ -33,6 +33,8 @@ export interface InputsDependencies {
   readonly log: Log;
   /** Whether this process runs the packet loop. */
   readonly forwards: boolean;
+  /** Called when the interface has another address, or another interface is in use. */
+  readonly onReaddressed?: () => void;
 }
 
 const RESYNC_MS = 60_000;
@@ -92,7 +94,8 @@ export class Inputs {
 
   setConfig(config: Config): void {
     // An interface that was chosen by other rules must not be planned with.
-    if (!asksTheSame(config, this.#config)) this.#host = this.#chosen = this.#awaySinceMs = this.#takenAtMs = undefined;
+    if (!asksTheSame(config, this.#config))
+      this.#host = this.#chosen = this.#awaySinceMs = this.#takenAtMs = undefined;
     this.#config = config;
     this.#subnetEnv.follow([config.files.subnetEnv]);
     this.#wake.wake();
@@ -178,6 +181,7 @@ export class Inputs {
         );
       }
       this.#formerPublicIps ??= chosen.publicIps;
+      this.#deps.onReaddressed?.();
     }
     this.#awaySinceMs = undefined;
     this.#chosen = host;

@@ -26,6 +26,7 @@ export function meteredStore(store: Store, meters: Meters, clock: Clock): Store 
     secondsLeft: (lease, signal) => timed('seconds-left', store.secondsLeft(lease, signal)),
     revokeLease: (lease, signal) => timed('revoke-lease', store.revokeLease(lease, signal)),
     alarms: (signal) => timed('alarms', store.alarms(signal)),
+    renew: () => store.renew(),
     close: () => store.close(),
   };
 }

@@ -55,6 +55,11 @@ export class StoreFollower implements StoreAccess {
     return this.#mirror.refresh(signal);
   }
 
+  /** This host has another address: its connections are made anew. */
+  renew(): void {
+    this.store.renew();
+  }
+
   /** Leaves the store for another; until that was read once nothing is known, so nothing is touched. */
   follow(section: StoreSection): void {
     const left = this.#mirror;

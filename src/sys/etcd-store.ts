@@ -65,6 +65,8 @@ class EtcdStore implements Store {
   /** With a trailing slash, so that a sibling such as `/coreos.com/network2` is none of ours. */
   readonly #root: string;
   readonly #closing = new AbortController();
+  /** How to tell each open watch that it is to be opened anew. */
+  readonly #renewals = new Set<() => void>();
   /** Leases that may be there for the rest of their term and that nobody wants: given back before the next one is taken. */
   readonly #owed = new Set<string>();
 
@@ -109,10 +111,10 @@ class EtcdStore implements Store {
     let isRenewed = false;
     const onRenewed = () => {
       isRenewed = true;
-      this.#endpoints.renew();
       over.abort();
     };
-    watchCredentials(this.#section, this.#endpoints, onRenewed, over.signal);
+    this.#renewals.add(onRenewed);
+    watchCredentials(this.#section, this.#endpoints, () => this.renew(), over.signal);
     for (const source of [signal, this.#closing.signal]) {
       if (source.aborted) onAbort();
       else source.addEventListener('abort', onAbort, { once: true });
@@ -134,8 +136,8 @@ class EtcdStore implements Store {
       );
     }
     over.abort();
-    if (end.why === 'aborted')
-      return { why: signal.aborted ? 'aborted' : isRenewed ? 'renewed' : 'ended' };
+    this.#renewals.delete(onRenewed);
+    if (end.why === 'aborted') return { why: signal.aborted ? 'aborted' : isRenewed ? 'renewed' : 'ended' };
     if (end.why !== 'compacted') this.#endpoints.failed(endpoint);
     if (end.why === 'failed')
       return {
@@ -212,6 +214,11 @@ class EtcdStore implements Store {
       const { alarms } = await client.maintenance.alarm({ action: 'Get' });
       return [...new Set(alarms.map(({ alarm }) => alarm.toUpperCase()))].sort();
     });
+  }
+
+  renew(): void {
+    this.#endpoints.renew();
+    for (const tell of this.#renewals) tell();
   }
 
   close(): void {

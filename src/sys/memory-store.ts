@@ -146,6 +146,9 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  /** There are none. */
+  renew(): void {}
+
   close(): void {
     this.#isClosed = true;
     this.endWatches({ why: 'ended' });

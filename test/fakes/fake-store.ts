@@ -134,6 +134,10 @@ export class FakeStore implements Store {
     return this.complaints;
   }
 
+  renew(): void {
+    this.#core.endWatches({ why: 'renewed' });
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#core.close();

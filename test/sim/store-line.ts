@@ -189,6 +189,10 @@ export class StoreLine implements Store {
     return this.#ask('alarms', signal, () => []);
   }
 
+  renew(): void {
+    this.cut({ why: 'renewed' });
+  }
+
   close(): void {
     this.#isClosed = true;
     this.cut({ why: 'ended' });

@@ -54,7 +54,7 @@ export class Endpoints {
     if (client === this.#client) this.#drop();
   }
 
-  /** Other certificates or another password are to be used: the next call opens a client with them. */
+  /** The next call opens a client of its own, at the same one, with certificates and password read anew. */
   renew(): void {
     this.#drop();
   }
