@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { storeView } from '../../src/wire/flannel-store.js';
 import { withEtcd } from '../lab/etcd.js';
-import type { Allocation } from './allocation-worker.js';
+import { allocationsOfRace } from './allocation-race.js';
 
 const PROCESSES = 10;
 const HOSTS_EACH = 10;
 const MOST_MS = 3_000;
-const WORKER = fileURLToPath(new URL('./allocation-worker.js', import.meta.url));
 
 const NETWORKS = [
   { name: 'a hundred hosts that start at once', config: '{"Network":"10.5.0.0/16"}' },
@@ -30,7 +25,7 @@ for (const { name, config } of NETWORKS) {
       for (let race = 1; race <= 3 && tookMs > MOST_MS; race++) {
         const prefix = `/race/${race}`;
         await etcd.ctl('put', `${prefix}/config`, config);
-        const allocations = await allocationsOfRace(etcd.endpoint, prefix);
+        const allocations = await allocationsOfRace(etcd.endpoint, prefix, PROCESSES, HOSTS_EACH);
         assert.equal(allocations.length, PROCESSES * HOSTS_EACH);
         assert.equal(new Set(allocations.map(({ subnet }) => subnet)).size, allocations.length);
         await assertLeases(etcd.endpoint, prefix, allocations.length);
@@ -51,20 +46,6 @@ for (const { name, config } of NETWORKS) {
   });
 }
 
-async function allocationsOfRace(endpoint: string, prefix: string): Promise<Allocation[]> {
-  const workers = Array.from({ length: PROCESSES }, (_, process) => {
-    const hosts = Array.from({ length: HOSTS_EACH }, (_, host) => process * HOSTS_EACH + host + 1);
-    return new Worker([endpoint, prefix, ...hosts.map((host) => `198.51.100.${host}`)]);
-  });
-  try {
-    await Promise.all(workers.map((worker) => worker.ready()));
-    for (const worker of workers) worker.go();
-    return (await Promise.all(workers.map((worker) => worker.allocations()))).flat();
-  } finally {
-    for (const worker of workers) worker.kill();
-  }
-}
-
 /** The store says the same: that many leases, each on an etcd lease of its own, none set aside. */
 async function assertLeases(endpoint: string, prefix: string, count: number): Promise<void> {
   const store = createEtcdStore({ type: 'etcd', endpoints: [endpoint], prefix, leaseTtlSeconds: 60 });
@@ -74,38 +55,4 @@ async function assertLeases(endpoint: string, prefix: string, count: number): Pr
   assert.equal(leases.length, count);
   assert.deepEqual(quarantined, []);
   assert.equal(new Set(leases.map(({ etcdLease }) => etcdLease)).size, count);
-}
-
-class Worker {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [WORKER, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-    assert.ok(this.#child.stdout);
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async ready(): Promise<void> {
-    assert.equal((await this.#lines.next()).value, 'ready');
-  }
-
-  go(): void {
-    this.#child.stdin?.write('go\n');
-  }
-
-  /** Until the process has ended. */
-  async allocations(): Promise<Allocation[]> {
-    const allocations: Allocation[] = [];
-    for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next()) {
-      allocations.push(JSON.parse(line.value) as Allocation);
-    }
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
-    assert.equal(this.#child.exitCode, 0);
-    return allocations;
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
 }

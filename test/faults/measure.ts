@@ -10,7 +10,8 @@ const ARRIVES_MS = 20_000;
 export type Origin = Pick<RowResult, 'date' | 'commit'>;
 
 export async function measure(row: Row, scene: Scene, size: Size, origin: Origin): Promise<RowResult> {
-  const before = await scene.snapshot();
+  await scene.setStage(row.stage);
+  const before = await scene.baseline();
   const tally = new Tally();
   for (let turn = 0; turn < row.counts[size] && tally.failures.length < MOST_FAILURES; turn++) {
     await scene.first.settle();

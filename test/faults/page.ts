@@ -59,7 +59,10 @@ function origin({ machine, rows }: Result): string {
 }
 
 function section(letter: string, title: string, { rows: results }: Result): readonly string[] {
-  const rows = ROWS.filter(({ id }) => id.startsWith(letter));
+  const numberOf = ({ id }: Row) => Number(id.slice(1));
+  const rows = ROWS.filter(({ id }) => id.startsWith(letter)).sort(
+    (left, right) => numberOf(left) - numberOf(right),
+  );
   if (rows.length === 0) return [];
   const remarks = rows
     .filter(({ remark }) => remark !== undefined)

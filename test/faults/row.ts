@@ -41,6 +41,8 @@ export interface Row {
   readonly expected: string;
   readonly bar: Bar;
   readonly counts: Counts;
+  /** Where it is played; default: the three hosts alone. `side`: beside them the network of side-network.ts. */
+  readonly stage?: 'side';
   /** Why the bar is another than one would expect. */
   readonly remark?: string;
   inject(scene: Scene, size: Size): Promise<Injection>;

@@ -15,6 +15,8 @@ import type { LongProcess } from '../lab/process.js';
 import { reachEachOther } from '../lab/sites.js';
 import { storeOf } from '../lab/store-content.js';
 import { Probe } from './probe.js';
+import type { Row } from './row.js';
+import { SideNetwork } from './side-network.js';
 import { Station } from './station.js';
 
 export const CONFIG = `network: { cidr: 4.0.0.0/16, ipMasq: true }
@@ -33,6 +35,10 @@ export interface Snapshot {
 
 export class Scene {
   etcdProcess: LongProcess;
+  #baseline: Snapshot | undefined;
+  /** Without the side network. */
+  #bareBaseline: Snapshot | undefined;
+  #side: SideNetwork | undefined;
 
   private constructor(
     readonly cluster: Cluster,
@@ -49,9 +55,11 @@ export class Scene {
       const containers = stations.map(({ container }) => container);
       await reachEachOther(containers);
       const probe = await Probe.start(containers);
+      const scene = new Scene(cluster, stations, probe);
       try {
-        return await body(new Scene(cluster, stations, probe));
+        return await body(scene);
       } finally {
+        await scene.setStage(undefined);
         await probe.close();
         await Promise.all(stations.map((station) => station.close()));
       }
@@ -71,6 +79,28 @@ export class Scene {
     return this.#station(2);
   }
 
+  /** Of a row with that stage. */
+  get side(): SideNetwork {
+    if (this.#side === undefined) throw new Error('Cannot take the side network: the row has another stage');
+    return this.#side;
+  }
+
+  /** Rows with the same stage one after the other share it. */
+  async setStage(stage: Row['stage']): Promise<void> {
+    if ((stage === 'side') === (this.#side !== undefined)) return;
+    const side = this.#side;
+    this.#side = undefined;
+    if (stage === 'side') {
+      this.#bareBaseline = await this.baseline();
+      this.#side = await SideNetwork.open(this.cluster);
+      this.#baseline = undefined;
+    } else {
+      await side?.close();
+      // What it has left behind shows in the next row.
+      this.#baseline = this.#bareBaseline;
+    }
+  }
+
   /** By SIGKILL; its data stay. */
   async endEtcd(): Promise<void> {
     this.etcdProcess.signal('SIGKILL');
@@ -82,10 +112,19 @@ export class Scene {
     this.etcdProcess = await startEtcdOn(this.cluster.etcd, ETCD_URL);
   }
 
-  async snapshot(): Promise<Snapshot> {
-    const { keys, leases } = await storeOf(this.cluster);
+  /** How everything is to be after every row: as it was before the first, or before the one after which something was left. */
+  async baseline(): Promise<Snapshot> {
+    this.#baseline ??= await this.#snapshot();
+    return this.#baseline;
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const [worlds, { keys, leases }] = await Promise.all([
+      Promise.all(this.stations.map(({ host }) => worldOf(host))),
+      storeOf(this.cluster),
+    ]);
     return {
-      worlds: await Promise.all(this.stations.map(({ host }) => worldOf(host))),
+      worlds,
       descriptors: this.stations.map((station) => station.descriptors()),
       keys: keys.map(({ key, value }) => `${key} = ${value}`).sort(),
       leases: leases.trim().split('\n').length - 1,
@@ -96,9 +135,11 @@ export class Scene {
   async leaksSince(before: Snapshot): Promise<readonly string[]> {
     let leaks: readonly string[] = [];
     await eventually('all is as it was', RESTORED_MS, async () => {
-      leaks = differences(before, await this.snapshot());
+      leaks = differences(before, await this.#snapshot());
       assert.deepEqual(leaks, []);
-    }).catch(() => {});
+    }).catch(() => {
+      this.#baseline = undefined;
+    });
     return leaks;
   }
 

@@ -1,14 +1,12 @@
 /** A writer that is killed leaves the old file or the new one, never half of one. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { diedAt, killedAfter } from '../lab/killed-writer.js';
 import { isWhole, wholeContent } from '../lab/whole-file.js';
 
-const WRITER = fileURLToPath(new URL('../lab/file-writer.js', import.meta.url));
 const OLD = wholeContent(-1);
 /** More than a write has; the loop ends with the first writer that gets through alive. */
 const MOST_STEPS = 40;
@@ -22,7 +20,7 @@ test('is whole when the writer dies before, in or after any step of a write', as
     await withDirectory(async (directory) => {
       const path = join(directory, 'file');
       writeFileSync(path, OLD);
-      signal = await died(path, step);
+      signal = await diedAt(path, step);
       const content = readFileSync(path, 'utf8');
       const isOld = content === OLD && signal !== null;
       assert.ok(isOld || content === wholeContent(0), `step ${step}: ${content.length} characters`);
@@ -48,31 +46,6 @@ test(`is whole in every read while writers are killed ${KILLS} times in ${KILLS 
     }
   });
 });
-
-/** The signal that ended a writer told to die at `step`; null when it finished before. */
-async function died(path: string, step: number): Promise<NodeJS.Signals | null> {
-  const writer = spawn(process.execPath, [WRITER, path, String(step)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  return new Promise((resolve) => writer.on('exit', (_, signal) => resolve(signal)));
-}
-
-async function killedAfter(path: string, writes: number, eachTime: () => void): Promise<void> {
-  const writer = spawn(process.execPath, [WRITER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise<void>((resolve) => writer.on('exit', () => resolve()));
-  try {
-    let done = 0;
-    for await (const dots of writer.stdout) {
-      eachTime();
-      done += dots.length;
-      if (done >= writes) break;
-    }
-    assert.ok(done >= writes, `the writer ended after ${done} writes`);
-  } finally {
-    writer.kill('SIGKILL');
-    await ended;
-  }
-}
 
 async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'flannelette-killed-'));

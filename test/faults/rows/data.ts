@@ -1,9 +1,11 @@
 /** Leases that other hosts, or people, have written into etcd: what is bad affects itself alone. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ETCD_URL } from '../../lab/cluster.js';
-import type { Row } from '../row.js';
+import { leasesOf } from '../../lab/store-content.js';
+import type { Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
-import { ASK_EVERY_MS } from '../station.js';
+import { ASK_EVERY_MS, type Station } from '../station.js';
 
 interface BadEntry {
   /** Below `/coreos.com/network/subnets/`. */
@@ -50,6 +52,14 @@ export const DATA_ROWS: readonly Row[] = [
       (key) => ({ key, value: STRANGER }),
     ),
   ),
+  {
+    id: 'D3',
+    fault: 'leases overlap each other, our own subnet or none of the network, or share an address',
+    expected: 'The older one counts, on every host; the other one is set aside with its reason.',
+    bar: BAR,
+    counts: COUNTS,
+    inject: overlapping,
+  },
   setAside(
     {
       id: 'D4',
@@ -62,11 +72,21 @@ export const DATA_ROWS: readonly Row[] = [
     })),
   ),
   {
+    id: 'D5',
+    fault: 'a lease is of another backend, and our own has fields that a newer program wrote',
+    expected:
+      'That one is no peer, with its reason; the unknown fields are kept when our lease is rewritten.',
+    bar: { healedMs: 1_000, lost: 0 },
+    counts: { test: 1, standard: 5, full: 20 },
+    inject: fromTheFuture,
+  },
+  {
     id: 'D6',
     fault: 'a lease changes its owner ten times a second',
-    expected: 'The row of that peer follows; all others are as they were.',
-    bar: { lost: 0, cpuPercent: 20 },
-    counts: COUNTS,
+    expected:
+      'The row of that peer follows, twice a second and in the end; all others are as they were, and the log is bounded.',
+    bar: { lost: 0, cpuPercent: 20, logLinesPerMinute: 60 },
+    counts: { test: 1, standard: 1, full: 3 },
     inject: flipFlop,
   },
   setAside(
@@ -123,12 +143,12 @@ async function put({ etcd, etcdctl }: Scene['cluster'], { key, value }: BadEntry
 }
 
 const MOST_ARGUMENT_BYTES = 100_000;
-const FLIPS = 20;
+const FLIPS = { test: 20, standard: 600, full: 600 } as const;
 
-async function flipFlop({ first, cluster }: Scene) {
+async function flipFlop({ first, cluster }: Scene, size: Size) {
   const key = '4.0.200.0-24';
   const start = performance.now();
-  for (let flip = 0; flip < FLIPS; flip++) {
+  for (let flip = 0; flip < FLIPS[size]; flip++) {
     const publicIp = `10.8.65.${200 + (flip % 2)}`;
     await put(cluster, { key, value: lease(publicIp) });
     const flipped = start + flip * 100;
@@ -136,7 +156,9 @@ async function flipFlop({ first, cluster }: Scene) {
   }
   await first.until('the last owner has the row', start, async () =>
     assert.ok(
-      (await first.status()).peers.some(({ publicIp }) => publicIp === `10.8.65.${200 + ((FLIPS - 1) % 2)}`),
+      (await first.status()).peers.some(
+        ({ publicIp }) => publicIp === `10.8.65.${200 + ((FLIPS[size] - 1) % 2)}`,
+      ),
     ),
   );
   const faultMs = performance.now() - start;
@@ -145,4 +167,103 @@ async function flipFlop({ first, cluster }: Scene) {
     assert.ok(!(await first.status()).peers.some(({ subnet }) => subnet === '4.0.200.0/24')),
   );
   return { faultMs };
+}
+
+/** In the order in which they are written. */
+function overlaps(ownSubnet: string): readonly (BadEntry & { readonly isPeer: boolean })[] {
+  const half = ownSubnet.replace('-24', '-25');
+  return [
+    { key: '4.0.200.0-24', value: lease('10.8.65.201'), isPeer: true },
+    { key: '4.0.200.0-23', value: lease('10.8.65.202'), isPeer: false },
+    { key: '4.0.200.128-25', value: lease('10.8.65.203'), isPeer: false },
+    { key: half, value: lease('10.8.65.204'), isPeer: false },
+    { key: '9.9.9.0-24', value: lease('10.8.65.205'), isPeer: false },
+    { key: '4.0.210.0-24', value: lease('10.8.65.206'), isPeer: true },
+    { key: '4.0.211.0-24', value: lease('10.8.65.206'), isPeer: true },
+  ];
+}
+
+async function overlapping({ first, second, third, cluster }: Scene) {
+  const [own = ''] = (await first.status()).network?.subnets ?? [];
+  const entries = overlaps(own.replace('/', '-'));
+  const peersOf = async (station: Station) =>
+    (await station.status()).peers.map(({ subnet, publicIp }) => `${subnet} ${publicIp}`).sort();
+  const stations = [first, second, third];
+  const before = await Promise.all(stations.map(peersOf));
+  const start = performance.now();
+  try {
+    for (const entry of entries) await put(cluster, entry);
+    const more = entries
+      .filter(({ isPeer }) => isPeer)
+      .map(
+        ({ key, value }) =>
+          `${key.replace('-', '/')} ${(JSON.parse(value) as { PublicIP: string }).PublicIP}`,
+      );
+    const healedMs = await first.until(
+      'all hosts see the same winners',
+      start,
+      async () => {
+        const now = await Promise.all(stations.map(peersOf));
+        assert.deepEqual(
+          now,
+          before.map((peers) => [...peers, ...more].sort()),
+        );
+      },
+      ASK_EVERY_MS,
+    );
+    return { healedMs, times: entries.length };
+  } finally {
+    // Not most of all at once: those would be held for ten seconds.
+    for (const [index, { key }] of entries.entries()) {
+      await cluster.etcdctl('del', PREFIX + key);
+      if (HALVES.includes(index)) await sleep(1_050);
+    }
+    await first.until('all is as before', 0, async () =>
+      assert.deepEqual(await Promise.all(stations.map(peersOf)), before),
+    );
+  }
+}
+
+const HALVES: readonly number[] = [3, 5];
+const OTHER_ADDRESS = '10.8.77.78';
+
+/** On the third host: its containers have no part in the probe. */
+async function fromTheFuture({ first, third, cluster }: Scene) {
+  const foreign = {
+    key: '4.0.220.0-24',
+    value: '{"PublicIP":"10.8.65.207","BackendType":"vxlan","BackendData":{"VtepMAC":"02:00:00:00:00:01"}}',
+  };
+  const [own] = await leasesOf(cluster, third.member.address);
+  assert.ok(own);
+  const etcdLease = `--lease=${BigInt(own.lease).toString(16)}`;
+  const future = own.value.replace(/}$/, ',"Future":{"a":[1]}}');
+  const readdress = (from: string, to: string) =>
+    third.shell.run(`
+ip address delete ${from}/16 dev eth0
+ip address add ${to}/16 dev eth0
+ip route add default via 10.8.0.1`);
+  const start = performance.now();
+  await put(cluster, foreign);
+  const healedMs = await first.until(
+    'it is told',
+    start,
+    async () => assert.match((await first.status()).notes.join(), /4\.0\.220\.0\/24.*vxlan/),
+    ASK_EVERY_MS,
+  );
+  assert.ok(!(await first.status()).peers.some(({ subnet }) => subnet === '4.0.220.0/24'));
+  await cluster.etcdctl('del', PREFIX + foreign.key);
+  await cluster.etcdctl('put', etcdLease, own.key, future);
+  for (const [from, to] of [
+    [third.member.address, OTHER_ADDRESS],
+    [OTHER_ADDRESS, third.member.address],
+  ] as const) {
+    await readdress(from, to);
+    await first.until('the lease has the address', 0, async () => {
+      const [now] = await leasesOf(cluster, to);
+      assert.deepEqual([now?.key, now?.value], [own.key, future.replace(third.member.address, to)]);
+    });
+  }
+  await third.settle();
+  await cluster.etcdctl('put', etcdLease, own.key, own.value);
+  return { healedMs, times: 2 };
 }

@@ -1,18 +1,29 @@
-/** etcd gone, frozen, cut off, compacted, wiped, or full of other things; and this host's own lease in it. */
+/** etcd gone, frozen, cut off, compacted, wiped, or full of other things. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { leasesOf, type StoreKey } from '../../lab/store-content.js';
+import { ETCD_URL } from '../../lab/cluster.js';
+import { PEER_URL } from '../../lab/etcd-host.js';
+import { eventually } from '../../lab/eventually.js';
+import { storeOf } from '../../lab/store-content.js';
 import type { Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
-import { ASK_EVERY_MS } from '../station.js';
+import { ASK_EVERY_MS, HEALED_MS } from '../station.js';
+import { cutOff, NETWORK, STRANGER, storeIs, strangerIsPeer } from '../store-moves.js';
 
-const DEAD_MS = { test: 3_000, standard: 60_000, full: 60_000 } as const;
-const NETWORK = '/coreos.com/network';
-const STRANGER = { key: `${NETWORK}/subnets/4.0.250.0-24`, publicIp: '10.8.65.250' };
+const DEAD_MS = { test: 1_000, standard: 60_000, full: 60_000 } as const;
 /** gRPC's keep-alive: a ping every 5 s, 3 s for the answer. */
 const DETECTED_MS = 8_500;
 
 export const ETCD_ROWS: readonly Row[] = [
+  {
+    id: 'E1',
+    fault: 'a host boots while etcd is down, and etcd comes later',
+    expected:
+      'It goes on with what etcd said last: packets flow within a second. It follows etcd when that is there; the time is from then.',
+    bar: { healedMs: 2_000, lost: 1_000 },
+    counts: { test: 1, standard: 5, full: 20 },
+    inject: bootedWithout,
+  },
   {
     id: 'E2',
     fault: 'etcd is killed, and back after a minute',
@@ -48,12 +59,30 @@ export const ETCD_ROWS: readonly Row[] = [
     inject: compacted,
   },
   {
+    id: 'E11',
+    fault: 'etcd comes back empty, or as an old backup has it',
+    expected:
+      'That is noticed; the other hosts are kept as peers for ten seconds, in which each takes its own subnet again. The time is until all have.',
+    bar: { healedMs: 5_000, lost: 0 },
+    counts: { test: 1, standard: 6, full: 20 },
+    inject: replaced,
+  },
+  {
     id: 'E13',
     fault: "the network's key in etcd is overwritten with garbage",
     expected: 'The last good network is gone on with; condition `NetworkInvalid`.',
     bar: { healedMs: 1_000, lost: 0 },
     counts: { test: 1, standard: 5, full: 20 },
     inject: networkGarbage,
+  },
+  {
+    id: 'E14',
+    fault: 'an operator deletes all leases at once',
+    expected:
+      'etcd is asked again, and all peers are kept for ten seconds. Each host takes its own lease again.',
+    bar: { healedMs: 10_000, lost: 0 },
+    counts: { test: 1, standard: 10, full: 50 },
+    inject: allDeleted,
   },
   {
     id: 'E16',
@@ -63,45 +92,7 @@ export const ETCD_ROWS: readonly Row[] = [
     counts: { test: 1, standard: 1, full: 3 },
     inject: siblings,
   },
-  {
-    id: 'L3',
-    fault: "this host's lease is deleted",
-    expected: 'It is taken again, with the same subnet.',
-    bar: { healedMs: 1_000, lost: 1_000 },
-    remark:
-      'packets are lost because the other hosts take the word of etcd: they send nothing there until the lease is back.',
-    counts: { test: 2, standard: 20, full: 100 },
-    inject: (scene) => leaseLost(scene, ({ key }) => ['del', key]),
-  },
-  {
-    id: 'L4',
-    fault: "this host's lease expires (it is revoked in etcd)",
-    expected: 'It is taken again, with the same subnet.',
-    bar: { healedMs: 1_000, lost: 1_000 },
-    remark:
-      'packets are lost because the other hosts take the word of etcd: they send nothing there until the lease is back.',
-    counts: { test: 2, standard: 20, full: 100 },
-    inject: (scene) => leaseLost(scene, ({ lease }) => ['lease', 'revoke', BigInt(lease).toString(16)]),
-  },
-  {
-    id: 'L10',
-    fault: 'a reservation, a lease without an end, is added and removed',
-    expected: 'Its subnet is a peer at once, and is none at once.',
-    bar: { healedMs: 1_000, lost: 0 },
-    counts: { test: 1, standard: 10, full: 50 },
-    inject: reservation,
-  },
 ];
-
-async function storeIs({ first }: Scene, status: 'live' | 'stale', sinceMs: number): Promise<number> {
-  return first.until(
-    `the store is ${status}`,
-    sinceMs,
-    async () => assert.equal((await first.status()).store.status, status),
-    // Seldom: the daemon's processor time is measured meanwhile.
-    100,
-  );
-}
 
 async function killed(scene: Scene, size: Size) {
   const start = performance.now();
@@ -131,13 +122,6 @@ async function blackHole(scene: Scene) {
   return { healedMs: detectedMs, faultMs: performance.now() - start };
 }
 
-/** Between the first host and etcd; resolves with how to end that. */
-async function cutOff({ cluster, first }: Scene, target: string): Promise<() => Promise<unknown>> {
-  const rule = `INPUT -p tcp -s ${first.member.address} --dport 2379 -j ${target}`;
-  await cluster.etcd.script(`iptables -w 5 -I ${rule}`);
-  return () => cluster.etcd.script(`iptables -w 5 -D ${rule}`);
-}
-
 async function compacted(scene: Scene) {
   const { first, cluster } = scene;
   const open = await cutOff(scene, 'REJECT --reject-with tcp-reset');
@@ -157,21 +141,6 @@ async function compacted(scene: Scene) {
   await strangerIsPeer(scene, false, 0);
   assert.equal((await first.status()).peers.length, 2);
   return { healedMs };
-}
-
-function strangerIsPeer({ first }: Scene, isPeer: boolean, sinceMs: number): Promise<number> {
-  return first.until(
-    `the stranger is ${isPeer ? 'a' : 'no'} peer`,
-    sinceMs,
-    async () => {
-      const { peers } = await first.status();
-      assert.equal(
-        peers.some(({ publicIp }) => publicIp === STRANGER.publicIp),
-        isPeer,
-      );
-    },
-    ASK_EVERY_MS,
-  );
 }
 
 async function networkGarbage({ first, cluster }: Scene) {
@@ -209,32 +178,83 @@ rm /run/siblings /run/answer`,
   return { times: 1_000 };
 }
 
-async function leaseLost({ first, cluster }: Scene, command: (lease: StoreKey) => readonly string[]) {
-  const address = first.member.address;
-  const [lease] = await leasesOf(cluster, address);
-  assert.ok(lease);
+const RECORD = '/var/lib/flannelette/flannel0/store.json';
+/** It is written half a minute after the last time at the earliest. */
+const RECORDED_MS = 40_000;
+/** What a boot leaves of a host: the disk. docker0 stays, for the container's sake. */
+const BOOT = `
+ip link delete flannel0
+rm -r /run/flannel /run/flannelette
+iptables -F FLANNEL-FWD
+sed -i 's/"bootId":"[^"]*"/"bootId":"the one before"/' ${RECORD}`;
+
+async function bootedWithout(scene: Scene) {
+  const { first, second, third, probe } = scene;
+  await eventually('all hosts are remembered', RECORDED_MS, async () => {
+    const record = await first.host.readFile(RECORD);
+    for (const { member } of [first, second, third])
+      assert.ok(record.includes(`\\"${member.address}\\"`), record);
+  });
+  first.daemon.signal('SIGKILL');
+  await first.daemon.exited;
+  await scene.endEtcd();
+  await first.shell.run(BOOT);
+  const mark = probe.mark();
+  const restarted = first.restart();
+  await probe.since(probe.mark(), HEALED_MS);
+  const { lost } = await probe.since(mark, HEALED_MS);
+  await restarted;
+  await storeIs(scene, 'stale', 0);
+  await scene.startEtcd();
+  return { healedMs: await storeIs(scene, 'live', performance.now()), lost };
+}
+
+let replacements = 0;
+
+/** By turns empty, and as a backup has it from before a hundred writes. */
+async function replaced(scene: Scene) {
+  const { cluster } = scene;
+  const before = await leaseLines(cluster);
+  const isFromBackup = replacements++ % 2 === 1;
+  if (isFromBackup) {
+    await cluster.etcdctl('snapshot', 'save', '/run/backup');
+    await cluster.etcd.script(`
+for i in $(seq 100); do echo "put /other $i"; done | ETCDCTL_API=3 etcdctl --endpoints ${ETCD_URL} >/run/answer
+ETCDCTL_API=3 etcdctl --endpoints ${ETCD_URL} del /other`);
+  }
+  await scene.endEtcd();
+  await cluster.etcd.script('rm -r /var/lib/etcd');
+  if (isFromBackup)
+    await cluster.etcd.script(
+      `ETCDCTL_API=3 etcdctl snapshot restore /run/backup --data-dir /var/lib/etcd --initial-cluster default=${PEER_URL} --initial-advertise-peer-urls ${PEER_URL} 2>/dev/null; rm /run/backup /run/answer`,
+    );
+  await scene.startEtcd();
   const start = performance.now();
-  await cluster.etcdctl(...command(lease));
-  let again: StoreKey | undefined;
-  const healedMs = await first.until(
-    'the lease is back',
+  const healedMs = await scene.first.until(
+    'each has its lease again',
     start,
     async () => {
-      [again] = await leasesOf(cluster, address);
-      assert.ok(again);
+      assert.deepEqual(await leaseLines(cluster), before);
+      for (const station of scene.stations) assert.equal((await station.status()).store.status, 'live');
     },
     ASK_EVERY_MS,
   );
-  assert.deepEqual([again?.key, again?.value], [lease.key, lease.value]);
-  assert.notEqual(again?.lease, '0');
   return { healedMs };
 }
 
-async function reservation(scene: Scene) {
+async function leaseLines(cluster: Scene['cluster']): Promise<readonly string[]> {
+  return (await storeOf(cluster)).keys.map(({ key, value }) => `${key} ${value}`).sort();
+}
+
+async function allDeleted({ first, cluster }: Scene) {
+  const before = await leaseLines(cluster);
   const start = performance.now();
-  await scene.cluster.etcdctl('put', STRANGER.key, JSON.stringify({ PublicIP: STRANGER.publicIp }));
-  const addedMs = await strangerIsPeer(scene, true, start);
-  const removal = performance.now();
-  await scene.cluster.etcdctl('del', STRANGER.key);
-  return { healedMs: Math.max(addedMs, await strangerIsPeer(scene, false, removal)) };
+  await cluster.etcdctl('del', '--prefix', `${NETWORK}/subnets/`);
+  const healedMs = await first.until(
+    'each has its lease again',
+    start,
+    async () => assert.deepEqual(await leaseLines(cluster), before),
+    ASK_EVERY_MS,
+  );
+  return { healedMs };
 }

@@ -1,16 +1,29 @@
 /** Files that others start from, and the daemon's own: edited, deleted, half-written, or impossible to write. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '../../fakes/seeded-random.js';
 import { worldDifference, worldOf } from '../../lab/host-world.js';
-import type { Row } from '../row.js';
+import { diedAt, killedAfter } from '../../lab/killed-writer.js';
+import { isWhole, wholeContent } from '../../lab/whole-file.js';
+import type { Row, Size } from '../row.js';
 import { CONFIG, type Scene } from '../scene.js';
 import { ASK_EVERY_MS, type Station } from '../station.js';
 
 const ENV = '/run/flannel/subnet.env';
 const DOCKER = '/run/flannel/docker';
-const ENOUGH_RETRIES_MS = 4_000;
+const ENOUGH_RETRIES_MS = { test: 1_000, standard: 4_000, full: 4_000 } as const;
 
 export const FILE_ROWS: readonly Row[] = [
+  {
+    id: 'F1',
+    fault: 'whoever writes a file is killed, at each step of a write and in between',
+    expected: 'What is read is the old file or the new one, never half of one.',
+    bar: { lost: 0 },
+    counts: { test: 1, standard: 1, full: 1 },
+    inject: killedAtEachStep,
+  },
   {
     id: 'F2',
     fault: 'there is no space for the files, and then there is',
@@ -32,7 +45,7 @@ export const FILE_ROWS: readonly Row[] = [
     fault: 'subnet.env and the record of the packet loop are garbage when the daemon starts',
     expected: 'It says so in a line, goes by etcd, and has the same subnet as before.',
     bar: { healedMs: 5_000 },
-    counts: { test: 2, standard: 10, full: 40 },
+    counts: { test: 1, standard: 10, full: 40 },
     inject: garbage,
   },
   {
@@ -40,7 +53,7 @@ export const FILE_ROWS: readonly Row[] = [
     fault: 'a symbolic link to another file stands in the place of subnet.env',
     expected: 'The link is replaced; what it leads to is not touched.',
     bar: { healedMs: 250, lost: 0 },
-    counts: { test: 2, standard: 15, full: 50 },
+    counts: { test: 1, standard: 15, full: 50 },
     remark: 'a link in the place of the directory is followed: /var/run is one to /run.',
     inject: linked,
   },
@@ -55,7 +68,36 @@ export const FILE_ROWS: readonly Row[] = [
   },
 ];
 
-async function noSpace({ first }: Scene) {
+/** More than a write has; the first writer that gets through alive ends it. */
+const MOST_STEPS = 40;
+/** After so many writes each. */
+const KILLS = { test: 2, standard: 500, full: 10_000 } as const;
+const WRITES_BEFORE = 2;
+
+async function killedAtEachStep(_: Scene, size: Size) {
+  const directory = mkdtempSync(join(tmpdir(), 'flannelette-faults-'));
+  const path = join(directory, 'file');
+  const isWholeNow = (what: string) => assert.ok(isWhole(readFileSync(path, 'utf8')), `half a file ${what}`);
+  try {
+    writeFileSync(path, wholeContent(0));
+    let step = 1;
+    for (; (await diedAt(path, step)) !== null; step++) {
+      isWholeNow(`at step ${step}`);
+      // What a dead writer leaves costs the next one steps of its own.
+      for (const name of readdirSync(directory)) if (name !== 'file') rmSync(join(directory, name));
+      assert.ok(step < MOST_STEPS, 'the writer never got through');
+    }
+    for (let kill = 0; kill < KILLS[size]; kill++) {
+      await killedAfter(path, WRITES_BEFORE, () => isWholeNow(`before kill ${kill}`));
+      isWholeNow(`after kill ${kill}`);
+    }
+    return { times: step - 1 + KILLS[size] };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function noSpace({ first }: Scene, size: Size) {
   const { shell, host } = first;
   const wanted = await host.readFile(ENV);
   const start = performance.now();
@@ -72,7 +114,7 @@ echo MORE=1 >>${ENV}`);
       ASK_EVERY_MS,
     );
     await first.until('some retries have failed', start, () =>
-      assert.ok(performance.now() > start + ENOUGH_RETRIES_MS),
+      assert.ok(performance.now() > start + ENOUGH_RETRIES_MS[size]),
     );
   } finally {
     await shell.run('rm /run/filler');
@@ -116,6 +158,8 @@ async function filesHealedAfter(station: Station, fault: string): Promise<number
   return station.until(`what "${fault}" did is mended`, start, () => assert.deepEqual(content(), wanted));
 }
 
+const random = seededRandom(4);
+
 async function garbage({ first }: Scene) {
   const world = await worldOf(first.host);
   const record = '/run/flannelette/flannel0.forwarding.json';
@@ -124,7 +168,7 @@ async function garbage({ first }: Scene) {
   for (const name of [ENV, record]) {
     const good = readFileSync(first.path(name));
     // Every other byte flipped, from somewhere on.
-    const from = Math.floor(Math.random() * good.length);
+    const from = Math.floor(random.next() * good.length);
     writeFileSync(
       first.path(name),
       good.map((byte, at) => (at >= from && at % 2 === 0 ? byte ^ 0xff : byte)),

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { inNamespaceOf } from '../../lab/namespace.js';
-import type { Counts, Row } from '../row.js';
+import type { Counts, Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
 import { ASK_EVERY_MS, HEALED_MS } from '../station.js';
 
 /** Long enough for a fight at full speed to show. */
-const FIGHT_MS = 2_000;
-const OFTEN: Counts = { test: 3, standard: 30, full: 200 };
+const FIGHT_MS = { test: 1_000, standard: 2_000, full: 2_000 } as const;
+const OFTEN: Counts = { test: 1, standard: 30, full: 200 };
 
 /** Changed by a shell command, healed when the kernel shows the same as before. */
 function changedByHand(row: Omit<Row, 'inject' | 'counts'>, script: string): Row {
@@ -78,7 +78,7 @@ export const KERNEL_ROWS: readonly Row[] = [
     fault: 'all firewall rules are flushed, and Docker brings its own back',
     expected: 'Our table and our chain are made again, each at once as a whole.',
     bar: { healedMs: 250, lost: 250 },
-    counts: { test: 2, standard: 30, full: 100 },
+    counts: { test: 1, standard: 30, full: 100 },
     inject: rulesFlushed,
   },
   {
@@ -95,7 +95,7 @@ export const KERNEL_ROWS: readonly Row[] = [
     expected:
       'A new one is made; the packet loop moves over to it; the renamed one, which bears our mark, goes.',
     bar: { healedMs: 250, lost: 250 },
-    counts: { test: 2, standard: 30, full: 100 },
+    counts: { test: 1, standard: 30, full: 100 },
     inject: deviceGone,
   },
   {
@@ -194,7 +194,7 @@ async function deviceGone({ first, probe }: Scene) {
   return { healedMs: Math.max(renamedMs, movedMs), times: 2 };
 }
 
-async function fight({ first }: Scene) {
+async function fight({ first }: Scene, size: Size) {
   const { netlink, host } = first;
   const before = await first.picture();
   const ours = (await netlink.routes({ protocol: 77 })).find(
@@ -214,7 +214,7 @@ async function fight({ first }: Scene) {
       assert.match(told?.reason ?? '', /systemd-networkd/);
     };
     const toldMs = await first.until('the fight is told', start, isTold, ASK_EVERY_MS);
-    await setTimeout(FIGHT_MS);
+    await setTimeout(FIGHT_MS[size]);
     await isTold();
     return { faultMs: performance.now() - start, healedMs: toldMs };
   } finally {

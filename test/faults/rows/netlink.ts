@@ -12,7 +12,7 @@ import type { Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
 import type { Station } from '../station.js';
 
-const DUMPS = { test: 500, standard: 10_000, full: 10_000 } as const;
+const DUMPS = { test: 300, standard: 10_000, full: 10_000 } as const;
 /** Each is announced when it is added and when it is deleted. */
 const ROUTES = { test: 10_000, standard: 50_000, full: 50_000 } as const;
 

@@ -9,8 +9,8 @@ import { CONFIG, type Scene } from '../scene.js';
 import { ASK_EVERY_MS, HEALED_MS } from '../station.js';
 
 const EXIT_HELD = 75;
-const FREEZE_MS = { test: 2_000, standard: 10_000, full: 60_000 } as const;
-const STALL_MS = { test: 3_000, standard: 10_000, full: 10_000 } as const;
+const FREEZE_MS = { test: 500, standard: 10_000, full: 60_000 } as const;
+const STALL_MS = { test: 1_500, standard: 10_000, full: 10_000 } as const;
 
 export const PROCESS_ROWS: readonly Row[] = [
   {
@@ -27,7 +27,7 @@ export const PROCESS_ROWS: readonly Row[] = [
     fault: 'the daemon gets SIGKILL and is started again',
     expected: 'The next one adopts what is there and forwards before it asks anybody. It takes no new lease.',
     bar: { lost: 500 },
-    counts: { test: 2, standard: 20, full: 100 },
+    counts: { test: 1, standard: 20, full: 100 },
     inject: killed,
   },
   {
