@@ -3,10 +3,11 @@
  * that `version`, `docker-opts` and `validate` are quick: the schema here, everything of the host in compose-host.ts, and
  * what the daemon forwards with in compose-forwarding.ts.
  */
-import { configErrorsText } from './cli/config-errors.js';
+import { partsErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
 import type { ConfigReading } from './runtime/config-source.js';
 import { systemClock } from './sys/clock.js';
+import { configFiles } from './sys/config-files.js';
 import { controlSocket } from './sys/control-socket.js';
 import { systemFiles } from './sys/files.js';
 import {
@@ -28,6 +29,8 @@ export { endProcess } from './sys/process.js';
 export function commandContext(): CommandContext {
   endWithoutReader();
   const signal = terminationSignal();
+  let settings: readonly string[] = [];
+  const readConfig = (path: string) => readConfigAt(path, settings);
   return {
     version: packageVersion(),
     out: stdoutText,
@@ -41,27 +44,36 @@ export function commandContext(): CommandContext {
     startDetached,
     environment: processEnvironment,
     absolutePath,
-    readConfig: readConfigFile,
+    readConfig,
+    set: (given) => {
+      settings = given;
+    },
+    isSet: () => settings.length > 0,
     schemaPath: packagedPath('docs/config.schema.json'),
     configReference: async () => (await import('./config/reference.js')).configReference(),
     readPlan: async (text) => (await import('./config/plan-schema.js')).readPlan(text),
     readText: async (path) => (await systemFiles.read(path))?.content,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
     forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),
-    host: async () => (await import('./compose-host.js')).hostAccess(readConfigFile, signal),
+    host: async () => (await import('./compose-host.js')).hostAccess(readConfig, signal),
     tools: async () => (await import('./compose-tools.js')).hostTools(signal),
   };
 }
 
-async function readConfigFile(path: string): Promise<ConfigReading> {
-  let text: string | undefined;
+async function readConfigAt(path: string, settings: readonly string[]): Promise<ConfigReading> {
+  let files: Awaited<ReturnType<typeof configFiles>>;
   try {
-    text = (await systemFiles.read(path))?.content;
+    files = await configFiles(path);
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
-  if (text === undefined) return { error: `Cannot read ${path}: there is no such file` };
-  const { readConfig } = await import('./config/read-config.js');
-  const reading = readConfig(text, path);
-  return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+  const [{ readConfigParts }, { settingsPart }] = await Promise.all([
+    import('./config/read-config.js'),
+    import('./config/settings.js'),
+  ]);
+  const parts = [...files, ...settingsPart(settings)];
+  const reading = readConfigParts(parts, processEnvironment);
+  if ('config' in reading) return reading;
+  const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
+  return { error: partsErrorsText(reading.errors, textOf).trimEnd() };
 }

@@ -380,7 +380,7 @@ export interface Files {
   append(path: string, content: string): Promise<void>;
   /** Gone already is success. */
   remove(path: string): Promise<void>;
-  /** Wakes when one of `paths` may have changed, also by rename, symlink swap or re-creation of its directory. */
+  /** Wakes when one of `paths`, or something in one that is a directory, may have changed, also by rename, symlink swap or re-creation of its directory. */
   watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void;
 }
 

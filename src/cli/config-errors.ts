@@ -1,10 +1,16 @@
 /** Mistakes in the YAML file as the operator sees them: place, field, what is wrong, and the line itself. Plain text. */
 import { type ConfigError, SECRET_KEY } from '../model/config-error.js';
 
-/** One paragraph per error in the order given, with a line feed at the end. `text` is the file's; no secret in it is shown. */
+/** One paragraph per error in the order given, with a line feed at the end. `text` is that of the one file; no secret in it is shown. */
 export function configErrorsText(errors: readonly ConfigError[], text: string): string {
-  const lines = text.split(/\r\n|\r|\n/);
-  return errors.map((error) => `${errorLine(error)}\n${excerpt(error, lines)}`).join('');
+  return partsErrorsText(errors, () => text);
+}
+
+/** The same for a file of several texts; `textOf` knows each by its name. */
+export function partsErrorsText(errors: readonly ConfigError[], textOf: (file: string) => string): string {
+  return errors
+    .map((error) => `${errorLine(error)}\n${excerpt(error, textOf(error.file).split(/\r\n|\r|\n/))}`)
+    .join('');
 }
 
 /** `flannelette.yaml:4:15: network.backend.port: 82850 is not allowed: must be 1 to 65535`. */
@@ -29,7 +35,7 @@ function excerpt({ line, column }: ConfigError, lines: readonly string[]): strin
 /** The line at `index` up to where a secret may begin, be it that of the line's own key or of one it is indented under. */
 function withoutSecret(lines: readonly string[], index: number): string {
   const source = lines[index] ?? '';
-  const secret = new RegExp(`(?:${SECRET_KEY.source})[^:]*:|://(?=[^/@]*@)`, 'i').exec(source);
+  const secret = new RegExp(`(?:${SECRET_KEY.source})[^:=]*[:=]|://(?=[^/@]*@)`, 'i').exec(source);
   if (secret !== null) return `${source.slice(0, secret.index + secret[0].length)} …`;
   return isBelowSecret(lines, index) ? '' : source;
 }

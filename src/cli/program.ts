@@ -33,6 +33,8 @@ import type { TrialQuestion } from './trial-subjects.js';
 import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
+/** A file, or a directory of files that are taken together. */
+const CONFIGURATION = 'the configuration, a file or a directory';
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_TRIAL_MS = 120_000;
 
@@ -66,7 +68,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       .addHelpText('after', exampleText(name))
       .exitOverride()
       .configureOutput({ writeOut: context.out, writeErr: context.err });
-  const file = () => new Option('-f, --file <path>', 'the configuration').default(DEFAULT_FILE);
+  const file = () => new Option('-f, --file <path>', CONFIGURATION).default(DEFAULT_FILE);
   const path = (options: { file: string }) => context.absolutePath(options.file);
   const output = () =>
     new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
@@ -79,11 +81,11 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       .default(DEFAULT_TIMEOUT_MS, '30s');
 
   verb('init', 'write a file to begin with')
-    .addOption(file())
+    .addOption(new Option('-f, --file <path>', 'where to').default(DEFAULT_FILE))
     .action(async (options: { file: string }) => done(await init(context, path(options))));
   verb('validate', 'check configurations offline; every mistake with file:line:column')
     .argument('[paths...]', `the configurations, default ${DEFAULT_FILE}`)
-    .addOption(new Option('-f, --file <path>', 'the configuration'))
+    .addOption(new Option('-f, --file <path>', CONFIGURATION))
     .action(async (paths: string[], options: { file?: string }) => {
       const named = [...paths, ...(options.file === undefined ? [] : [options.file])];
       done(await validate(context, named.length === 0 ? [DEFAULT_FILE] : named));
@@ -252,7 +254,22 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     context.out(manPage(commandOutline(program), context.version, EXIT_MEANINGS, VERB_EXAMPLES)),
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
+  addSettings(program, context);
   return program;
+}
+
+/** Whoever reads a configuration takes values over it. */
+function addSettings(program: Command, context: CommandContext): void {
+  const collected = (setting: string, before: readonly string[] = []) => [...before, setting];
+  const reads = ({ options }: Command) => options.some(({ description }) => description === CONFIGURATION);
+  for (const verb of program.commands.filter(reads)) {
+    const option = new Option('--set <key=value>', 'a value over that of the file; may be given again');
+    verb.addOption(option.argParser(collected));
+  }
+  program.hook('preAction', (_, verb) => {
+    const { set } = verb.optsWithGlobals() as { set?: readonly string[] };
+    if (set !== undefined) context.set(set);
+  });
 }
 
 function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {

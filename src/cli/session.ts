@@ -37,7 +37,11 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Seen from the working directory: a daemon and those who ask it need not share one. */
   readonly absolutePath: (path: string) => string;
+  /** A file, or a directory of files; with what was set. */
   readConfig(path: string): Promise<ConfigReading>;
+  /** Values from the command line, over the file's: `network.mtu=1400`. */
+  set(settings: readonly string[]): void;
+  isSet(): boolean;
   /** Where the JSON Schema of the file lies that came with this program. */
   readonly schemaPath: string;
   /** What the file may hold. */

@@ -1,6 +1,7 @@
 /** For each key of the file a value as one would write it there; a backend's options bring their own. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
   apiVersion: 'flannelette/v1',
+  environment: '[HOST_IP, REGION]',
   'network.cidr': '4.0.0.0/16',
   'network.subnetLength': '24',
   'network.subnetMin': '4.0.10.0',

@@ -15,6 +15,8 @@ export interface Outline {
   valueAt(path: Path): Place;
   /** Where the key begins; the value's place in a list. */
   keyAt(path: Path): Place;
+  /** How many steps of the path are written, from the top. */
+  depthOf(path: Path): number;
   /** The second and later uses of a key in one section; the last one's value counts. */
   readonly duplicates: readonly { readonly path: Path; readonly place: Place; readonly first: Place }[];
 }
@@ -56,6 +58,7 @@ class Reading {
       duplicates: this.#duplicates,
       valueAt: (path) => this.#placeOf(this.#find(path).valueStart),
       keyAt: (path) => this.#placeOf(this.#find(path).keyStart),
+      depthOf: (path) => this.#find(path).depth,
     };
   }
 
@@ -115,9 +118,9 @@ class Reading {
     return path;
   }
 
-  #find(path: Path): { valueStart: number; keyStart: number } {
+  #find(path: Path): { valueStart: number; keyStart: number; depth: number } {
     let node = this.#root;
-    let [valueStart, keyStart] = [node.start, node.start];
+    let [valueStart, keyStart, depth] = [node.start, node.start, 0];
     for (const step of path) {
       const entry = node.entries?.get(String(step));
       const next = entry?.node ?? (typeof step === 'number' ? node.items?.[step] : undefined);
@@ -125,8 +128,9 @@ class Reading {
       keyStart = entry?.keyStart ?? next.start;
       valueStart = next.start < 0 ? keyStart : next.start;
       node = next;
+      depth++;
     }
-    return { valueStart, keyStart };
+    return { valueStart, keyStart, depth };
   }
 }
 

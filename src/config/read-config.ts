@@ -4,59 +4,67 @@ import type { Config } from '../model/config.js';
 import type { ConfigError } from '../model/config-error.js';
 import type { ConfigPlaces } from '../model/config-places.js';
 import { configOf } from './config-of.js';
+import { type Environment, expanded } from './expansion.js';
 import { MOST_REPORTED, mistakesOf, valueAt } from './issues.js';
+import { type ConfigPart, type Layers, readLayers } from './layers.js';
 import { type Mistake, pathOf, pathText, type RuleMistake } from './mistake.js';
 import type { Path } from './outline.js';
 import { ruleMistakes } from './rules.js';
 import { configSchema, type FileValues } from './schema.js';
+import { readSettings, SETTINGS_FILE } from './settings.js';
 import { fieldAt, nearestKey } from './suggestion.js';
-import { readYaml, type YamlDocument } from './yaml.js';
+import { readYaml } from './yaml.js';
 
-/** `file` is only named, never opened. Never throws; errors come in the order of the text, a hundred at most, and hold no secret. */
-export function readConfig(
-  text: string,
-  file: string,
-): { readonly config: Config; readonly places: ConfigPlaces } | { readonly errors: readonly ConfigError[] } {
-  const document = readYaml(text);
-  if ('fault' in document) {
-    const { place, ...fault } = document.fault;
-    return { errors: [{ file, ...place, path: '', ...fault }] };
-  }
-  const { values, mistakes } = checked(document);
-  const errors = [
-    ...duplicateKeys(document, file),
-    ...mistakes.map((mistake) => placed(mistake, document, file)),
-  ]
-    .sort((left, right) => left.line - right.line || left.column - right.column)
-    .slice(0, MOST_REPORTED);
-  if (errors.length > 0 || values === undefined) return { errors };
-  return { config: configOf(values), places: placesIn(document, file) };
+/** One file, by itself: see readConfigParts. */
+export function readConfig(text: string, file: string): ConfigResult {
+  return readConfigParts([{ file, text }], {});
 }
 
-function placesIn(document: YamlDocument, file: string): ConfigPlaces {
+export type ConfigResult =
+  | { readonly config: Config; readonly places: ConfigPlaces }
+  | { readonly errors: readonly ConfigError[] };
+
+/**
+ * Several texts as one file, the later ones over the earlier; files are only named, never opened. Never throws; errors
+ * come in the order of the texts, a hundred at most, and hold no secret. At least one part.
+ */
+export function readConfigParts(parts: readonly ConfigPart[], environment: Environment): ConfigResult {
+  const layers = readLayers(parts, ({ file, text }) =>
+    file === SETTINGS_FILE ? readSettings(text) : readYaml(text),
+  );
+  if ('errors' in layers) return layers;
+  const expansion = expanded(layers.value, environment);
+  const { values, mistakes } =
+    expansion.mistakes.length > 0 ? { mistakes: expansion.mistakes } : checked(expansion.value);
+  const orderOf = ({ file }: ConfigError) => parts.findIndex((part) => part.file === file);
+  const errors = [
+    ...layers.duplicates,
+    ...mistakes.map(({ at, path, ...mistake }) => ({
+      ...layers.locate(path, at),
+      path: pathText(path),
+      ...mistake,
+    })),
+  ]
+    .sort(
+      (left, right) => orderOf(left) - orderOf(right) || left.line - right.line || left.column - right.column,
+    )
+    .slice(0, MOST_REPORTED);
+  if (errors.length > 0 || values === undefined) return { errors };
+  return { config: configOf(values), places: placesIn(layers) };
+}
+
+function placesIn({ value, locate }: Layers): ConfigPlaces {
   return (key) => {
     const path = pathOf(key);
-    return valueAt(document.value, path) === undefined
-      ? undefined
-      : { file, line: document.keyAt(path).line };
+    if (valueAt(value, path) === undefined) return undefined;
+    const { file, line } = locate(path, 'key');
+    return { file, line };
   };
 }
 
-function placed({ at, path, ...mistake }: Mistake, document: YamlDocument, file: string): ConfigError {
-  const place = at === 'key' ? document.keyAt(path) : document.valueAt(path);
-  return { file, ...place, path: pathText(path), ...mistake };
-}
-
-function duplicateKeys({ duplicates }: YamlDocument, file: string): readonly ConfigError[] {
-  return duplicates.map(({ path, place, first }) => {
-    const message = `is written twice, first on line ${first.line}`;
-    return { file, ...place, path: pathText(path), message };
-  });
-}
-
 /** The mistakes of single fields, and those between the fields that are right. */
-function checked(document: YamlDocument): { values?: FileValues; mistakes: readonly Mistake[] } {
-  const content = withoutEmptySections(document.value);
+function checked(value: unknown): { values?: FileValues; mistakes: readonly Mistake[] } {
+  const content = withoutEmptySections(value);
   if (content === null) {
     const message = 'the file is empty: must hold settings, or {} to take every default';
     return { mistakes: [{ path: [], at: 'value', message }] };

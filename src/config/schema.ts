@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DEFAULT_INSTANCE, type InterfaceSelector } from '../model/config.js';
 import { backendSection } from './backend-section.js';
+import { VARIABLE_NAME } from './expansion.js';
 import {
   absolutePath,
   address,
@@ -343,11 +344,23 @@ function regularExpression(text: string): { readonly value: string } | { readonl
   }
 }
 
+const variableName = () =>
+  parsed('must be the name of a variable, such as HOST_IP', (text) =>
+    VARIABLE_NAME.test(text)
+      ? { value: text }
+      : { refused: 'must be the name of a variable, such as HOST_IP' },
+  );
+
 export const configSchema = section({
   apiVersion: z
     .literal('flannelette/v1', { error: 'must be flannelette/v1' })
     .default('flannelette/v1')
     .describe("Version of this file's format."),
+  environment: list(variableName())
+    .default([])
+    .describe(
+      `Variables of the environment whose value may stand in this file: \${NAME} in any value becomes that of a NAME in this list. Nothing else is expanded.`,
+    ),
   network: network.prefault({}).describe('The container network.'),
   host: host.prefault({}).describe('This host in the network.'),
   store: store.prefault({}).describe('Where the hosts learn of each other: etcd or static.'),

@@ -16,6 +16,7 @@ const MOST_ROUNDS = 10;
  *   So a swapped link (a Kubernetes ConfigMap's `..data`), a renamed directory and one that appears later
  *   are all a change of some entry.
  * - The watches are in place when this returns, and again before each `wake`: who reads after either misses nothing.
+ * - At the end of a path may be a directory: then every name in it matters.
  * - Changes of other names in those directories do not wake.
  * - Every `pollMs` the files are looked at, for what the kernel does not report (other mounts, lost watches).
  */
@@ -36,6 +37,9 @@ export function watchPaths(
     watching.close();
   });
 }
+
+/** No entry of a directory has such a name. */
+const EVERY = '/';
 
 interface WatchedDirectory {
   /** Device and inode: another directory may come in its place. */
@@ -108,7 +112,8 @@ class PathWatch {
   }
 
   #changed(directory: string, name: string | null): void {
-    const matters = name === null || this.#trace.directories.get(directory)?.names.has(name);
+    const names = this.#trace.directories.get(directory)?.names;
+    const matters = name === null || names?.has(name) || names?.has(EVERY);
     if (!matters || this.#isPending) return;
     this.#isPending = true;
     // One wake for all events that the kernel reports together: an editor's save is four.
@@ -181,6 +186,7 @@ function follow(
     directory = '/';
     status = statusOf(directory);
   }
+  if (status?.isDirectory()) visit(directory, identityOf(status), EVERY);
   return status;
 }
 

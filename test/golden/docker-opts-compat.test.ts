@@ -46,6 +46,8 @@ async function dockerOpts(
     environment,
     absolutePath: (path) => path,
     readConfig: () => Promise.reject(new Error('docker-opts reads no configuration')),
+    set: () => {},
+    isSet: () => false,
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('docker-opts explains nothing')),
     readPlan: () => Promise.reject(new Error('docker-opts plans nothing')),

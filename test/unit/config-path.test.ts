@@ -18,6 +18,8 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
       return { error: `Cannot read ${path}: there is no such file` };
     },
     files: { read: async () => undefined },
+    set: () => {},
+    isSet: () => false,
     forwarding: async () => ({ end: async () => {} }),
     control: { serve: async () => {}, ask: async () => undefined },
     clock: { now: () => 0, boottimeMs: () => 0, sleep: () => new Promise(() => {}) },

@@ -47,6 +47,8 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     environment: {},
     absolutePath: (path) => path,
     readConfig,
+    set: () => {},
+    isSet: () => false,
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('No command of these tests explains')),
     readPlan: async (text) => readPlan(text),

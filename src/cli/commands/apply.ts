@@ -36,7 +36,9 @@ export async function apply(context: CommandContext, path: string, options: Appl
   const beyondDaemon =
     (saved && 'apply a saved plan') ??
     (question.only && 'apply a part') ??
-    (question.adopt ? 'adopt' : undefined);
+    (question.adopt ? 'adopt' : undefined) ??
+    // It has settings of its own.
+    (context.isSet() ? 'apply with --set' : undefined);
   if (beyondDaemon !== undefined) await requireNoDaemon(context, config, beyondDaemon);
   else {
     const result = await applyThroughDaemon(context, config, file, question);

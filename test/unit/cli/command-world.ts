@@ -1,11 +1,12 @@
 /** The command line on a host of fakes, where every part that can refuse is told by the test to do so. */
 
-import { configErrorsText } from '../../../src/cli/config-errors.js';
+import { partsErrorsText } from '../../../src/cli/config-errors.js';
 import { runCommandLine } from '../../../src/cli/program.js';
 import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
 import { readPlan } from '../../../src/config/plan-schema.js';
-import { readConfig } from '../../../src/config/read-config.js';
+import { readConfigParts } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
+import { settingsPart } from '../../../src/config/settings.js';
 import type { ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
 import { doctorFacts } from '../../../src/runtime/doctor-facts.js';
 import { HostPrograms } from '../../../src/runtime/host-programs.js';
@@ -49,6 +50,8 @@ export class CommandWorld {
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
   isTerminal = false;
+
+  #settings: readonly string[] = [];
 
   constructor(config = CONFIG) {
     this.host.files.edit(CONFIG_PATH, config);
@@ -121,9 +124,16 @@ export class CommandWorld {
       readConfig: async (path) => {
         const text = (await host.files.read(path))?.content;
         if (text === undefined) return { error: `Cannot read ${path}: there is no such file` };
-        const reading = readConfig(text, path);
-        return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+        const parts = [{ file: path, text }, ...settingsPart(this.#settings)];
+        const reading = readConfigParts(parts, this.environment);
+        if ('config' in reading) return reading;
+        const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
+        return { error: partsErrorsText(reading.errors, textOf).trimEnd() };
       },
+      set: (settings) => {
+        this.#settings = settings;
+      },
+      isSet: () => this.#settings.length > 0,
       schemaPath: '/usr/share/doc/flannelette/docs/config.schema.json',
       configReference: async () => configReference(),
       readPlan: async (text) => readPlan(text),
