@@ -6,7 +6,8 @@ import { instanceLock } from './compose-forwarding.js';
 import { requirePrivilegesHere } from './compose-privileges.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
-import type { Store } from './ports.js';
+import { KINDS } from './model/objects.js';
+import type { ControlRequest, Store } from './ports.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { confirmationPath } from './runtime/confirmation.js';
 import { controlApi, monitorApi } from './runtime/control-api.js';
@@ -17,6 +18,8 @@ import { DockerCommand } from './runtime/docker-command.js';
 import { EventLog } from './runtime/event-log.js';
 import { Inputs } from './runtime/inputs.js';
 import { LateMeters } from './runtime/late-meters.js';
+import { LogBook, loopLog } from './runtime/log-book.js';
+import { logLevelReply } from './runtime/log-level-api.js';
 import { meteredStore } from './runtime/metered-store.js';
 import { MonitorListener } from './runtime/monitor-listener.js';
 import { Readiness } from './runtime/readiness.js';
@@ -44,6 +47,9 @@ import { kernelTuns } from './sys/tun.js';
 
 /** How long a reload may take before it is called done all the same: the status says what is left. */
 const RELOAD_MS = 10_000;
+
+/** Those that drive no kind of object. */
+const OTHER_LOOPS = ['daemon', 'docker', 'host', 'monitoring', 'store'];
 
 type ReadConfig = (path: string) => Promise<ConfigReading>;
 
@@ -118,7 +124,8 @@ async function runDaemonUntil(
   readConfig: ReadConfig,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = new EventLog(jsonLog(), systemClock);
+  const book = new LogBook(jsonLog('debug'), systemClock, [...KINDS, ...OTHER_LOOPS]);
+  const log = new EventLog(book.of('daemon'), systemClock);
   const host = hostPorts();
   const meters = new LateMeters(async () => (await import('./sys/meters.js')).createMeters(() => status()));
   const store: StoreFollower = new StoreFollower({
@@ -127,7 +134,7 @@ async function runDaemonUntil(
       new StoreMirror({
         ...host,
         store: meteredStore(openStore(section), meters, systemClock),
-        log,
+        log: loopLog(log, 'store'),
         declared: () => inputs.config.network.declared,
       }),
     onChange: () => inputs.changed(),
@@ -137,7 +144,7 @@ async function runDaemonUntil(
         ...host,
         path: rememberedStorePath(config),
         confirmationPath: confirmationPath(config),
-        log,
+        log: loopLog(log, 'store'),
         origin: hostOrigin(),
         section,
         mirror,
@@ -147,7 +154,7 @@ async function runDaemonUntil(
     ...host,
     config,
     storeView: () => store.view(),
-    log,
+    log: loopLog(log, 'host'),
     forwards: true,
     onReaddressed: () => store.renew(),
   });
@@ -174,7 +181,7 @@ async function runDaemonUntil(
     isReady: () => daemon.isReady,
     commands: systemCommands,
     clock: systemClock,
-    log,
+    log: loopLog(log, 'docker'),
   });
   daemon.onReport(dockerCommand.wake);
   const reload = async () => {
@@ -194,14 +201,12 @@ async function runDaemonUntil(
     ...host,
     section: () => inputs.config.monitoring,
     listen: httpListener(monitorApi(monitor)),
-    log,
+    log: loopLog(log, 'monitoring'),
   });
   inputs.subscribe(monitoring.wake);
-  await controlSocket.serve(
-    socketPath(config.instance),
-    controlApi({ daemon, status, monitor, events: log, explain, clock: systemClock }, signal),
-    signal,
-  );
+  const api = controlApi({ daemon, status, monitor, events: log, explain, clock: systemClock }, signal);
+  const answer = async (request: ControlRequest) => logLevelReply(book, request) ?? api(request);
+  await controlSocket.serve(socketPath(config.instance), answer, signal);
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await Promise.all([
     daemon.run(signal),

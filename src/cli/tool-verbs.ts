@@ -1,6 +1,8 @@
 /** The verbs of whoever looks for what is wrong. */
 import { type Command, Option } from 'commander';
+import { LOG_LEVELS } from '../runtime/log-book.js';
 import { doctor } from './commands/doctor.js';
+import { logLevel } from './commands/log-level.js';
 import { ping } from './commands/ping.js';
 import type { ExitCode } from './exit-codes.js';
 import { FORMATS, type Format } from './output.js';
@@ -33,5 +35,12 @@ export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
     .addOption(output())
     .action(async (host: string, options: { file: string; output: Format }) =>
       done(await ping(context, path(options), { host, format: options.output })),
+    );
+  verb('log-level', 'show or change how much the loops of the running daemon log')
+    .argument('[loop]', 'all, or a name as it stands in the log')
+    .argument('[level]', `${LOG_LEVELS.join(', ')}; until the daemon ends`)
+    .addOption(file())
+    .action(async (loop: string | undefined, level: string | undefined, options: { file: string }) =>
+      done(await logLevel(context, path(options), loop === undefined ? undefined : { loop, level })),
     );
 }

@@ -192,6 +192,7 @@ export class Loop<K extends KindName> {
       const { objects, troubles, present } = this.#statuses.of(desired, remaining, results);
       const converged = isConverged(result);
       const isSettled = remaining.actions.length === 0;
+      log.debug({ kind, round, converged, tookMs: clock.boottimeMs() - begunAtMs }, 'round');
       const awaits = awaitedBy(result, isPresent);
       onReport({ kind, round, converged, objects, troubles, desired, isSettled, awaits }, present);
     } catch (thrown) {

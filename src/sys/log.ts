@@ -2,10 +2,10 @@
 import { pino } from 'pino';
 import type { Log } from '../ports.js';
 
-/** Written synchronously, so that the last line before an exit is not lost. */
-export function jsonLog(): Log {
+/** Written synchronously, so that the last line before an exit is not lost. `debug`: everything, for whoever chooses himself. */
+export function jsonLog(level: 'info' | 'debug' = 'info'): Log {
   return pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    { base: null, level, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ fd: 2, sync: true }),
   );
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { PingDocument } from '../../src/cli/commands/ping.js';
 import { eventually } from '../lab/eventually.js';
+import { flannelette } from '../lab/repository.js';
 import { onSites, type Site, siteAt } from '../lab/sites.js';
 
 const SEEN_MS = 15_000;
@@ -26,6 +27,26 @@ test('what goes on between two hosts can be looked at', { timeout: 180_000 }, as
       await there.member.host.script(`iptables -w 5 -I ${rule}`);
       assert.equal((await ping(here, there.member.address)).firstToFail, 'overlay');
       await there.member.host.script(`iptables -w 5 -D ${rule}`);
+    });
+    await t.test('log-level makes one loop of the running daemon say more', async () => {
+      const { stdout, code } = await here.member.command('log-level', 'route', 'debug');
+      assert.deepEqual([code, stdout], [0, 'LOOP   LEVEL\nroute  debug\n']);
+      const from = here.daemon.lines.length;
+      await here.member.host.script('ip route del 4.0.0.0/16');
+      await here.daemon.waitForLine(/"level":20,.*"loop":"route".*"msg":"round"/, SEEN_MS, from);
+    });
+    await t.test('a directory of files is one file, with what was set and declared', async () => {
+      const { host } = here.member;
+      await host.writeFile('/run/conf.d/10-fleet.yaml', 'network: { cidr: 4.0.0.0/16 }\n');
+      await host.writeFile('/run/conf.d/50-host.yaml', `environment: [MTU]\nnetwork: { mtu: '\${MTU}' }\n`);
+      const validate = (mtu: string, ...more: readonly string[]) =>
+        host.run(flannelette('validate', '/run/conf.d', ...more), { environment: { MTU: mtu } });
+      assert.equal((await validate('1400')).stdout, '/run/conf.d: valid\n');
+      assert.match(
+        (await validate('9')).stderr,
+        /^\/run\/conf\.d\/50-host\.yaml:2:17: network\.mtu: 9 is not allowed/,
+      );
+      assert.equal((await validate('9', '--set', 'network.mtu=1400')).code, 0);
     });
     await t.test('underlay, when nobody listens; store, when nobody leases', async () => {
       await there.daemon.stop();

@@ -60,7 +60,7 @@ export class DaemonWorld {
     const say = (fields: object, message: string) => {
       this.said.push('error' in fields ? `${message}: ${fields.error}` : message);
     };
-    const log = new EventLog({ debug: say, info: say, warn: say, error: say }, clock);
+    const log = new EventLog({ debug: () => {}, info: say, warn: say, error: say }, clock);
     this.events = log;
     const common = { clock, random: { next: () => 0.5 }, log };
     const config = parsed(text);

@@ -66,6 +66,7 @@ const VERBS = [
   'doctor',
   'ping',
   'events',
+  'log-level',
   'destroy',
   'docker-opts',
   'leases',

@@ -14,13 +14,18 @@ async function exampleWorld(verb: string): Promise<CommandWorld> {
   if (verb !== 'init') world.host.files.edit('/etc/new.yaml', CONFIG);
   if (verb === 'confirm' || verb === 'rollback') await world.run('try', 'new.yaml');
   if (verb === 'apply') await world.run('diff', '--out', 'plan.json');
-  if (verb === 'events') world.answer = async () => ({ status: 200, body: '[]' });
-  if (ASKING.has(verb)) world.answer = async () => ({ status: 200, body: JSON.stringify(READY_REPORT) });
+  const answer = ANSWERS[verb];
+  if (answer !== undefined) world.answer = async () => ({ status: 200, body: JSON.stringify(answer) });
   return world;
 }
 
-/** Those that a daemon has to answer. */
-const ASKING: ReadonlySet<string> = new Set(['status', 'peers']);
+/** What a daemon says to those that ask one. */
+const ANSWERS: Readonly<Record<string, object>> = {
+  status: READY_REPORT,
+  peers: READY_REPORT,
+  events: [],
+  'log-level': { route: 'info', store: 'info' },
+};
 
 /** Of the others it is 0: here something is to be changed, or wrong. */
 const EXIT_CODES: Readonly<Record<string, number>> = { diff: EXIT.drift, doctor: EXIT.ailing };
