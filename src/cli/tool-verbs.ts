@@ -1,9 +1,11 @@
 /** The verbs of whoever looks for what is wrong. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../runtime/log-book.js';
 import { doctor } from './commands/doctor.js';
 import { logLevel } from './commands/log-level.js';
 import { ping } from './commands/ping.js';
+import { top } from './commands/top.js';
+import { durationMs } from './duration.js';
 import type { ExitCode } from './exit-codes.js';
 import { FORMATS, type Format } from './output.js';
 import type { CommandContext } from './session.js';
@@ -36,6 +38,14 @@ export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
     .action(async (host: string, options: { file: string; output: Format }) =>
       done(await ping(context, path(options), { host, format: options.output })),
     );
+  verb('top', 'show what each peer sends and gets, live')
+    .addOption(file())
+    .addOption(new Option('--every <duration>', 'how often').argParser(durationMs).default(1_000, '1s'))
+    .addOption(new Option('-n, --count <number>', 'end after that many times').argParser(countOf))
+    .action(async (options: { file: string; every: number; count?: number }) => {
+      const { every: everyMs, count } = options;
+      done(await top(context, path(options), { everyMs, ...(count !== undefined && { count }) }));
+    });
   verb('log-level', 'show or change how much the loops of the running daemon log')
     .argument('[loop]', 'all, or a name as it stands in the log')
     .argument('[level]', `${LOG_LEVELS.join(', ')}; until the daemon ends`)
@@ -43,4 +53,9 @@ export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
     .action(async (loop: string | undefined, level: string | undefined, options: { file: string }) =>
       done(await logLevel(context, path(options), loop === undefined ? undefined : { loop, level })),
     );
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Want a number from 1 on');
+  return Number(text);
 }

@@ -17,6 +17,7 @@ export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   peers: ['flannelette peers -f flannelette.yaml'],
   doctor: ['flannelette doctor -f flannelette.yaml', 'flannelette doctor --fix'],
   ping: ['flannelette ping 10.8.65.53', 'flannelette ping 4.0.32.3 -o json'],
+  top: ['flannelette top -n 1', 'flannelette top --every 5s -n 2'],
   'log-level': ['flannelette log-level', 'flannelette log-level route debug'],
   destroy: ['flannelette destroy -f flannelette.yaml --lease'],
   leases: ['flannelette leases -o json'],

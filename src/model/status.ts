@@ -114,7 +114,9 @@ export interface PeerStatus {
   readonly publicIp: string;
   /** Where the kernel carries the packets, nobody counts those of one peer. */
   readonly sentPackets?: number;
+  readonly sentBytes?: number;
   readonly receivedPackets?: number;
+  readonly receivedBytes?: number;
   readonly drops?: number;
   readonly lastReceivedAt?: string;
 }

@@ -3,7 +3,7 @@ import { isDecided } from '../model/desired.js';
 import { isSameHost } from '../model/lease.js';
 import { familiesOf } from '../model/network.js';
 import type { NetworkStatus, PeerStatus, StatusReport } from '../model/status.js';
-import type { DataPlane } from '../ports.js';
+import type { DataPlane, PeerCounters } from '../ports.js';
 import type { DatedStatus } from './control-loops.js';
 import type { Daemon } from './daemon.js';
 import type { Inputs } from './inputs.js';
@@ -140,11 +140,19 @@ function peersOfKernel(inputs: Inputs, store: StoreFollower): readonly PeerStatu
 function peersOfLoop(dataPlane: DataPlane): readonly PeerStatus[] {
   const counters = new Map(dataPlane.counters().peers.map((peer) => [peer.subnet, peer]));
   return dataPlane.peers().map(({ subnet, publicIp }) => {
-    const { sentPackets = 0, receivedPackets = 0, drops = 0, lastReceivedAt } = counters.get(subnet) ?? {};
+    const { lastReceivedAt, subnet: _, ...counted } = counters.get(subnet) ?? NOTHING_COUNTED;
     const heard = lastReceivedAt === undefined ? {} : { lastReceivedAt: dateText(lastReceivedAt) };
-    return { subnet, publicIp, sentPackets, receivedPackets, drops, ...heard };
+    return { subnet, publicIp, ...counted, ...heard };
   });
 }
+
+const NOTHING_COUNTED: Partial<PeerCounters> = {
+  sentPackets: 0,
+  sentBytes: 0,
+  receivedPackets: 0,
+  receivedBytes: 0,
+  drops: 0,
+};
 
 function notes(inputs: Inputs, store: StoreFollower): readonly string[] {
   const state = inputs.state();

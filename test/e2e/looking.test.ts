@@ -28,6 +28,14 @@ test('what goes on between two hosts can be looked at', { timeout: 180_000 }, as
       assert.equal((await ping(here, there.member.address)).firstToFail, 'overlay');
       await there.member.host.script(`iptables -w 5 -D ${rule}`);
     });
+    await t.test('top shows what goes to a peer while it goes', async () => {
+      const pings = here.container.spawn(['ping', '-n', '-q', '-i', '0.05', there.container.address]);
+      const { stdout } = await here.member.command('top', '-n', '1');
+      await pings.stop();
+      const [, sent = '0', got = '0'] =
+        new RegExp(`${there.member.address} +(\\d+) +\\S+ \\w*bit/s +(\\d+) `).exec(stdout) ?? [];
+      assert.ok(Number(sent) > 0 && Number(got) > 0, stdout);
+    });
     await t.test('log-level makes one loop of the running daemon say more', async () => {
       const { stdout, code } = await here.member.command('log-level', 'route', 'debug');
       assert.deepEqual([code, stdout], [0, 'LOOP   LEVEL\nroute  debug\n']);

@@ -47,9 +47,9 @@ export class CommandWorld {
   beforeLock: () => void = () => {};
   runDaemon: () => Promise<void> = async () => {};
   environment: Record<string, string> = {};
+  isTerminal = false;
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
-  isTerminal = false;
 
   #settings: readonly string[] = [];
 

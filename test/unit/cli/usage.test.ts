@@ -66,6 +66,7 @@ const VERBS = [
   'doctor',
   'ping',
   'events',
+  'top',
   'log-level',
   'destroy',
   'docker-opts',

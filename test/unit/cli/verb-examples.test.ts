@@ -24,6 +24,7 @@ const ANSWERS: Readonly<Record<string, object>> = {
   status: READY_REPORT,
   peers: READY_REPORT,
   events: [],
+  top: READY_REPORT,
   'log-level': { route: 'info', store: 'info' },
 };
 

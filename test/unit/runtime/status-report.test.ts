@@ -97,7 +97,9 @@ test('a peer is shown with its traffic, and with when it was heard last', async 
     await world.clock.advance(100);
     world.dataPlane.traffic.set('4.0.32.0/24', {
       sentPackets: 7,
+      sentBytes: 700,
       receivedPackets: 5,
+      receivedBytes: 500,
       drops: 1,
       lastReceivedAt: Date.parse('2024-01-02T03:04:05.678Z'),
     });
@@ -106,14 +108,18 @@ test('a peer is shown with its traffic, and with when it was heard last', async 
         subnet: '4.0.32.0/24',
         publicIp: '10.8.65.53',
         sentPackets: 7,
+        sentBytes: 700,
         receivedPackets: 5,
+        receivedBytes: 500,
         drops: 1,
         lastReceivedAt: '2024-01-02T03:04:05.678Z',
       },
-      { subnet: '4.0.33.0/24', publicIp: '10.8.65.54', sentPackets: 0, receivedPackets: 0, drops: 0 },
+      { subnet: '4.0.33.0/24', publicIp: '10.8.65.54', ...NOTHING_COUNTED },
     ]);
   });
 });
+
+const NOTHING_COUNTED = { sentPackets: 0, sentBytes: 0, receivedPackets: 0, receivedBytes: 0, drops: 0 };
 
 test('of all reasons for drops only those with packets are shown', async () => {
   await withDaemon(async (world) => {

@@ -1,0 +1,39 @@
+/** `top`: what each peer sends and gets, live. */
+import { printableLines } from '../../model/printable.js';
+import { noDaemon, statusAt } from '../ask-daemon.js';
+import { configArgument, socketPath } from '../config-argument.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
+import { topText } from '../render-top.js';
+import type { CommandContext } from '../session.js';
+
+export interface TopOptions {
+  readonly everyMs: number;
+  /** How often it is shown; absent: until the signal aborts. */
+  readonly count?: number;
+}
+
+/** ECMA-48: the cursor to the top left corner, and everything behind it gone. */
+const CLEARED = '\x1b[H\x1b[J';
+
+export async function top(
+  context: CommandContext,
+  path: string,
+  { everyMs, count = Number.POSITIVE_INFINITY }: TopOptions,
+): Promise<ExitCode> {
+  const socket = socketPath((await configArgument(context, path)).instance);
+  const look = async () => {
+    const report = await statusAt(context, socket);
+    if (report === undefined) throw noDaemon(socket);
+    return { report, atMs: context.clock.boottimeMs() };
+  };
+  let before = await look();
+  for (let shown = 0; shown < count; shown++) {
+    await context.clock.sleep(everyMs, context.signal);
+    const after = await look();
+    const seconds = Math.max(1, after.atMs - before.atMs) / 1000;
+    const text = printableLines(topText(before.report, after.report, seconds));
+    context.out(context.isTerminal ? `${CLEARED}${text}` : text);
+    before = after;
+  }
+  return EXIT.done;
+}
