@@ -19,7 +19,7 @@ JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 # One invocation for all files, so that the summary at the end covers all of them.
 run-tests := node --test --test-reporter=spec --test-timeout=300000
 
-.PHONY: help build check test mutants faults soak sim worlds trials fuzz demo bench golden install uninstall deb pack clean root packages
+.PHONY: help build check test mutants faults soak sim worlds trials fuzz demo bench start-up golden install uninstall deb pack clean root packages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ demo: root packages dist/.built ## Three hosts in one network, shown step by ste
 
 bench: root packages dist/.built ## What the packet loop carries beside routing and vxlan: root; ONLY=udp64 RUNS=1 for a part
 	node dist/bench/bench.js
+
+start-up: root packages dist/.built ## How long version, validate and run take to begin, write docs/bench/start-up.md: root
+	node dist/bench/start-up.js
 
 golden: dist/.built ## Rewrite the expected files of the golden tests: read the diff before you commit
 	files=$$(scripts/list-tests golden) && GOLDEN=write $(run-tests) $$files

@@ -13,13 +13,14 @@ export function repositoryRoot(): string {
   return directory;
 }
 
-/** The command line of the program as built beside the running test, with the options that bin/flannelette has. */
+/** Node's, as bin/flannelette has them. */
+export const NODE_OPTIONS = ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'] as const;
+
+/** The command line of the program as built beside the running test. */
 export function flannelette(...args: readonly string[]): readonly string[] {
   return [
     process.execPath,
-    '--optimize-for-size',
-    '--max-semi-space-size=1',
-    '--v8-pool-size=1',
+    ...NODE_OPTIONS,
     fileURLToPath(new URL('../../program/bin/main.js', import.meta.url)),
     ...args,
   ];
