@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ETCD_URL } from '../lab/cluster.js';
+import { ARTICLE_CONFIG, ETCD_URL, Member } from '../lab/cluster.js';
 import { startEtcdOn } from '../lab/etcd-host.js';
 import { CONFIG_PATH } from '../lab/installed-machine.js';
 import type { Machine } from '../lab/machine.js';
@@ -92,14 +92,17 @@ test('the Debian packages', { timeout: TEST_MS }, async (t) => {
       });
 
       // The steps of the manual, in its own words.
-      for (const [section, want] of [
+      const second = new Member(await underlay.addHost('second', '10.8.65.2'), '10.8.65.2');
+      for (const [section, want, prepare] of [
         ['2. Configure', 0],
         ['3. Look first', 1],
         ['4. Start', 0],
         ['5. Verify', 0],
         ['6. Docker', 0],
+        ['7. From host to host', 0, () => runWithDocker(second)],
       ] as const) {
         await t.test(`the manual's "${section}" does what it says`, async () => {
+          await prepare?.();
           const { code, stdout, stderr } = await machine.run(['sh', '-uc', await commandsOf(section)], {
             timeoutMs: 60_000,
           });
@@ -154,6 +157,13 @@ dpkg-deb -Zzstd -z1 --root-owner-group --build new next.deb >/dev/null`);
     await rm(directory, { recursive: true, force: true });
   }
 });
+
+/** A host that was set up as the first one was, as far as that can see. */
+async function runWithDocker(member: Member): Promise<void> {
+  await member.host.writeFile(member.configPath, ARTICLE_CONFIG);
+  await member.run();
+  await member.docker();
+}
 
 function dpkg(machine: Machine, ...args: readonly string[]): Promise<ProcessResult> {
   // Without syncing every file to a disk that is thrown away.
