@@ -1,6 +1,6 @@
 /** The reconcilers of one instance over a set of ports, real or fake. Knows every reconciler and no implementation of a port. */
 import { commandRecordPath } from './model/command-record.js';
-import type { Config } from './model/config.js';
+import { type Config, DEFAULT_INSTANCE } from './model/config.js';
 import { isDecided } from './model/desired.js';
 import { linkAlias } from './model/mark.js';
 import { cidrsOf } from './model/network.js';
@@ -12,6 +12,7 @@ import { dockerBridgeReconciler } from './reconcilers/docker-bridge.js';
 import { type DockerSettingsPlace, dockerSettingsReconciler } from './reconcilers/docker-settings.js';
 import { fdbReconciler } from './reconcilers/fdb.js';
 import { fileReconciler } from './reconcilers/file.js';
+import { flannelRulesReconciler } from './reconcilers/flannel-rules.js';
 import { forwardReconciler } from './reconcilers/forward.js';
 import { forwarderReconciler } from './reconcilers/forwarder.js';
 import { leaseReconciler } from './reconcilers/lease.js';
@@ -86,6 +87,8 @@ export function reconcilersOf(
     route: routeReconciler(netlink, instance.routeProtocol, scope, clock),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),
+    // flannel has one network on a host, and the usual instance succeeds it.
+    ...(instance.name === DEFAULT_INSTANCE.name && { 'flannel-rules': flannelRulesReconciler(firewall) }),
     file: fileReconciler(files, () => ({
       paths: filesOf(inputs.config),
       recordPath: `${instance.stateDirectory}/${instance.name}/files.json`,

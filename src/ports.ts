@@ -4,6 +4,7 @@ import type { StoreTrouble } from './model/conditions.js';
 import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
   FdbState,
+  FlannelRulesState,
   ForwarderState,
   ForwardState,
   KindName,
@@ -360,6 +361,10 @@ export interface Firewall {
   copyOf(place: FirewallPlace, signal: AbortSignal): Promise<string | undefined>;
   /** Makes it what `copy` says, at once; the place of a jump among others is not kept. */
   putBack(place: FirewallPlace, copy: string | undefined, signal: AbortSignal): Promise<void>;
+  /** What flannel has left that masquerades, in every place where it may be. */
+  flannelRules(signal: AbortSignal): Promise<readonly FlannelRulesState[]>;
+  /** Removes it, and every rule that leads there. Gone already is success. */
+  deleteFlannelRules(state: FlannelRulesState, signal: AbortSignal): Promise<void>;
   /** What Docker's rules, and the others on the way, do to the packets of a bridge. Read only. */
   bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall>;
   /** Wakes on any change of the ruleset made through nf_tables, until `signal` aborts. */

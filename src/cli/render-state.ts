@@ -29,6 +29,7 @@ const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
   route: ({ link, via }) => [via && `via ${via}`, link && `dev ${link}`].filter(Boolean).join(' '),
   masquerade: ({ rules }) => `${rules.length} rules`,
   forward: ({ accept }) => `accepts ${accept.join(', ')}`,
+  'flannel-rules': () => '',
   file: ({ content }) => `${content.trimEnd().split('\n').length} lines`,
   'docker-settings': ({ settings }) =>
     Object.entries(settings)

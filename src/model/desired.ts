@@ -218,6 +218,7 @@ export function desiredState(
         ? required(requires, desiredMasquerade(masqueradeTable(config.instance.name), network, subnets))
         : [],
       forward: required(requires, desiredForward(forwardChain(config.instance.name), network)),
+      'flannel-rules': [],
       file: envFiles(config, network, subnets, mtu, besideOurDevice),
       'docker-settings': desiredDockerSettings(config, docker, besideOurDevice),
       'docker-bridge': [],

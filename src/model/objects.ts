@@ -152,6 +152,15 @@ export interface ForwardState {
   readonly unreadable: readonly string[];
 }
 
+/** A chain or a table by which flannel masqueraded. Never wanted: ours is the table beside it. */
+export interface FlannelRulesState {
+  readonly family: 'ipv4' | 'ipv6';
+  /** Through what it was made, and is removed. */
+  readonly place: 'nft' | 'iptables' | 'iptables-legacy';
+  /** Of a table where the place is nft (`flannel-ipv4`), else of a chain of the nat table (`FLANNEL-POSTRTG`). */
+  readonly name: string;
+}
+
 export interface FileState {
   readonly path: string;
   readonly content: string;
@@ -231,6 +240,7 @@ export interface StateOf {
   route: RouteState;
   masquerade: MasqueradeState;
   forward: ForwardState;
+  'flannel-rules': FlannelRulesState;
   file: FileState;
   'docker-settings': DockerSettingsState;
   'docker-bridge': DockerBridgeState;
@@ -252,6 +262,7 @@ export const KINDS = [
   'route',
   'masquerade',
   'forward',
+  'flannel-rules',
   'file',
   'docker-settings',
   'docker-bridge',

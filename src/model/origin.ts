@@ -81,6 +81,8 @@ const RULES: { readonly [K in KindName]: (state: StateOf[K], facts: Facts) => Or
     facts.network(`backend ${facts.backendType}: one route for the whole network`),
   masquerade: (_, facts) => facts.key('network.ipMasq', 'what leaves the network is masqueraded'),
   forward: (_, facts) => facts.network('its packets pass, whatever the policy of FORWARD is'),
+  'flannel-rules': (_, facts) =>
+    facts.key('network.ipMasq', 'who masquerades is said there, by rules of ours'),
   file: ({ path }, facts) => facts.file(path),
   'docker-settings': (_, facts) => facts.key('docker.mode', 'Docker reads its part of the network there'),
   'docker-bridge': (_, facts) => facts.key('docker.mode', "Docker's bridge follows what Docker was told"),

@@ -7,7 +7,7 @@ import { DEFAULT_INSTANCE } from './config.js';
 import type { Desired } from './diff.js';
 import type { Subnets } from './lease.js';
 import type { NetworkConfig } from './network.js';
-import type { ForwardState, MasqueradeState, NatRule } from './objects.js';
+import type { FlannelRulesState, ForwardState, MasqueradeState, NatRule } from './objects.js';
 import type { ResourceKey } from './plan.js';
 
 const MULTICAST = {
@@ -37,6 +37,12 @@ export function masqueradeKey(family: Family, table: string): ResourceKey {
 
 export function forwardKey(family: Family, chain: string): ResourceKey {
   return `${family === 'ipv4' ? 'iptables' : 'ip6tables'}-chain:${chain}`;
+}
+
+export function flannelRulesKey({ family, place, name }: FlannelRulesState): ResourceKey {
+  if (place === 'nft') return masqueradeKey(family, name);
+  const program = family === 'ipv4' ? place : place.replace('ip', 'ip6');
+  return `${program}-chain:nat ${name}`;
 }
 
 /**

@@ -72,7 +72,7 @@ const ON_THE_WAY: readonly KindName[] = [
  * These are looked at by starting programs, some 20 ms of the processor for each. At the start they begin once what is
  * on the way is in place, or after a second: packets to a thousand hosts do not wait for a list of rules.
  */
-const LATER: ReadonlySet<KindName> = new Set(['masquerade', 'forward', 'docker-bridge']);
+const LATER: ReadonlySet<KindName> = new Set(['masquerade', 'forward', 'flannel-rules', 'docker-bridge']);
 const HEAD_START_MS = 1_000;
 const NEVER_MS = 3_600_000;
 

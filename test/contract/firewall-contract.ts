@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Family, type Prefix, parsePrefix } from '../../src/model/address.js';
-import type { ForwardState, MasqueradeState } from '../../src/model/objects.js';
+import type { FlannelRulesState, ForwardState, MasqueradeState } from '../../src/model/objects.js';
 import { masqueradeRules } from '../../src/model/traffic-rules.js';
 import type { Firewall } from '../../src/ports.js';
 import { eventually } from '../lab/eventually.js';
@@ -15,6 +15,8 @@ export interface FirewallWorld {
   /** Adds a rule that is none of ours to our chain. */
   addForwardRule(family: Family, chain: string): Promise<void>;
   makeFlanneldChain(chain: string, network: Prefix): Promise<void>;
+  /** As flannel makes it, with the rule that leads there. */
+  makeFlannelRules(state: FlannelRulesState, network: Prefix): Promise<void>;
   flushForward(family: Family): Promise<void>;
   flushRuleset(): Promise<void>;
 }
@@ -267,6 +269,31 @@ export function firewallContract(implementation: string, withFirewall: WithFirew
     });
   });
 
+  describe(`${implementation}: what flannel has left`, () => {
+    const LEFT: readonly FlannelRulesState[] = FAMILIES.flatMap((family) => [
+      { family, place: 'iptables', name: 'FLANNEL-POSTRTG' },
+      { family, place: 'iptables-legacy', name: 'FLANNEL-POSTRTG' },
+      { family, place: 'nft', name: family === 'ipv4' ? 'flannel-ipv4' : 'flannel-ipv6' },
+    ]);
+
+    test('is found in each place, and goes from there alone', async ({ firewall, makeFlannelRules }) => {
+      assert.deepEqual(await firewall.flannelRules(signal), []);
+      for (const state of LEFT) await makeFlannelRules(state, NETWORK[state.family]);
+      for (let first = 0; first < LEFT.length; first++) {
+        assert.deepEqual(await firewall.flannelRules(signal), LEFT.slice(first));
+        await firewall.deleteFlannelRules(LEFT[first] as FlannelRulesState, signal);
+      }
+      assert.deepEqual(await firewall.flannelRules(signal), []);
+      for (const state of LEFT) await firewall.deleteFlannelRules(state, signal);
+    });
+
+    test('is nothing of ours', async ({ firewall }) => {
+      await firewall.replaceMasquerade(masquerade('ipv4'), signal);
+      await firewall.replaceForward(forward('ipv4'), signal);
+      assert.deepEqual(await firewall.flannelRules(signal), []);
+    });
+  });
+
   describe(`${implementation}: as a whole`, () => {
     test('finds nothing after a flush of the ruleset', async ({ firewall, flushRuleset }) => {
       await firewall.replaceMasquerade(masquerade('ipv4'), signal);
@@ -320,6 +347,7 @@ export function firewallContract(implementation: string, withFirewall: WithFirew
         firewall.forward('ipv4', CHAIN, aborted),
         firewall.replaceForward(forward('ipv4'), aborted),
         firewall.deleteForward('ipv4', CHAIN, aborted),
+        firewall.flannelRules(aborted),
       ]) {
         await assert.rejects(call, reason);
       }

@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type Cluster, ETCD_URL, type Member, memberAt, onCluster } from '../lab/cluster.js';
+import { statusOf } from '../lab/daemon-status.js';
 import type { Container } from '../lab/docker-bridge.js';
 import { eventually } from '../lab/eventually.js';
 import { FLANNEL_PREFIX, leaseOfFlanneld, leaveAsFlanneld } from '../lab/flanneld-leftovers.js';
@@ -57,11 +58,12 @@ test('a live host goes from flanneld to flannelette and keeps its subnet', {
       await host.script('ip link delete flannel0');
     });
 
-    await t.test('diff shows what flanneld took with it, and nothing of what it left', async () => {
+    await t.test('diff shows what flanneld took with it, and of what it left what nobody wants', async () => {
       const { code, stdout, stderr } = await member.command('diff');
       assert.equal(code, 1, stderr);
-      assert.match(stdout, /^Plan: 4 to create, 1 to update, 0 to delete, 0 foreign left alone$/m);
-      assert.doesNotMatch(stdout, /lease|file:|network-config|iptables-chain/);
+      assert.match(stdout, /^Plan: 4 to create, 1 to update, 0 to delete, 1 foreign left alone$/m);
+      assert.match(stdout, /^ {2}! iptables-chain:nat FLANNEL-POSTRTG +left by flannel: apply --adopt takes it away$/m);
+      assert.doesNotMatch(stdout, /lease|file:|network-config|FLANNEL-FWD/);
     });
 
     await t.test('apply takes over subnet, lease and files as they are', async () => {
@@ -82,7 +84,7 @@ test('a live host goes from flanneld to flannelette and keeps its subnet', {
       assert.ok(seconds <= 86_397, `${seconds} s`);
       return seconds;
     });
-    const daemon = await member.run();
+    let daemon = await member.run();
 
     await t.test('run keeps the same etcd lease alive, and the same key', async () => {
       await eventually('the lease is refreshed', HEALED_MS, async () => {
@@ -100,17 +102,27 @@ test('a live host goes from flanneld to flannelette and keeps its subnet', {
       },
     );
 
-    await t.test('what flanneld left is seen, and goes, as the manual says', async () => {
+    await t.test('what flanneld left is named while we run, and goes when we are told to adopt', async () => {
       assert.match(await host.script(manual('See what is left')), /FLANNEL-POSTRTG/);
-      await host.script(manual('Remove what is left'));
-      await eventually('the chain is our own', HEALED_MS, async () => {
-        const rules = await host.output(['iptables-save']);
-        assert.doesNotMatch(rules, /flanneld|FLANNEL-POSTRTG/);
-        assert.match(rules, /-A FORWARD .*-j FLANNEL-FWD/);
-        assert.match(rules, /-A FLANNEL-FWD -s 10\.1\.0\.0\/16 .*-j ACCEPT/);
-      });
+      const { ready, objects } = await statusOf(host);
+      const left = objects.find(({ key }) => key === 'iptables-chain:nat FLANNEL-POSTRTG');
+      assert.deepEqual([ready, left?.state], [true, 'foreign']);
+      assert.equal(await daemon.stop(), 0);
+
+      const adopted = await member.command('apply', '--adopt');
+      assert.equal(adopted.code, 0, adopted.stderr);
+      assert.match(adopted.stdout, /- iptables-chain:nat FLANNEL-POSTRTG +left by flannel, not wanted/);
+      assert.match(adopted.stdout, /~ iptables-chain:FLANNEL-FWD +left by flannel, adopted/);
+      const rules = await host.output(['iptables-save']);
+      assert.doesNotMatch(rules, /flanneld masq|FLANNEL-POSTRTG/);
+      assert.match(rules, /-A FORWARD .*-j FLANNEL-FWD/);
+      assert.match(rules, /-A FLANNEL-FWD -s 10\.1\.0\.0\/16 .*-j ACCEPT/);
+      const diff = await member.command('diff');
+      assert.equal(diff.code, 0, diff.stdout);
+      assert.match(diff.stdout, /, 0 foreign left alone$/m);
+
+      daemon = await member.run();
       await reachEachOther([near, far]);
-      assert.equal((await member.command('diff')).code, 0);
     });
 
     await t.test('going back leaves flanneld the subnet, and nothing in its way', async () => {

@@ -1,7 +1,8 @@
 /** A firewall in memory, as strict as the programs: the contract suite runs over both. */
 import { type Family, familyOf, type Prefix } from '../../src/model/address.js';
 import type { BridgeFirewall } from '../../src/model/docker/bridge.js';
-import type { ForwardState, MasqueradeState } from '../../src/model/objects.js';
+import type { FlannelRulesState, ForwardState, MasqueradeState } from '../../src/model/objects.js';
+import { flannelRulesKey } from '../../src/model/traffic-rules.js';
 import {
   type BridgeQuestion,
   type Firewall,
@@ -29,6 +30,8 @@ export class FakeFirewall implements Firewall {
   readonly #tables = new Map<string, MasqueradeState>();
   readonly #chains = new Map<string, Chain>();
   readonly #bridges = new Map<string, BridgeFirewall>();
+  /** By their keys. */
+  readonly #flannelRules = new Map<string, FlannelRulesState>();
   readonly #watchers = new Set<() => void>();
   /** How often something was written, by whomever: steady state writes nothing. */
   writes = 0;
@@ -110,6 +113,17 @@ export class FakeFirewall implements Firewall {
     this.#changed();
   }
 
+  async flannelRules(signal: AbortSignal): Promise<readonly FlannelRulesState[]> {
+    this.#enter(signal, this.failure.reads);
+    return [...this.#flannelRules.values()];
+  }
+
+  async deleteFlannelRules(state: FlannelRulesState, signal: AbortSignal): Promise<void> {
+    this.#enter(signal, this.failure.writes);
+    this.#flannelRules.delete(flannelRulesKey(state));
+    this.#changed();
+  }
+
   async bridgeFirewall({ bridge }: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {
     this.#enter(signal, this.failure.reads);
     return this.#bridges.get(bridge) ?? { masquerades: false, drops: [] };
@@ -134,7 +148,7 @@ export class FakeFirewall implements Firewall {
       ...others.map((rule) => `chain ${name} ${rule}`),
       ...jumps.map((comment) => `chain ${name} jump by ${comment}`),
     ]);
-    return [...tables, ...chains].sort();
+    return [...tables, ...chains, ...this.#flannelRules.keys()].sort();
   }
 
   // ---- what others do to it ------------------------------------------------------------------------------
@@ -174,6 +188,12 @@ export class FakeFirewall implements Firewall {
     this.#changed();
   }
 
+  /** What flannel masqueraded by. */
+  makeFlannelRules(state: FlannelRulesState): void {
+    this.#flannelRules.set(flannelRulesKey(state), state);
+    this.#changed();
+  }
+
   /** `iptables -F FORWARD`. */
   flushForward(family: Family): void {
     for (const [name, chain] of this.#chains) {
@@ -186,6 +206,9 @@ export class FakeFirewall implements Firewall {
   flushRuleset(): void {
     this.#tables.clear();
     this.#chains.clear();
+    // The legacy tables are none of nft's.
+    for (const [key, { place }] of this.#flannelRules)
+      if (place !== 'iptables-legacy') this.#flannelRules.delete(key);
     this.#changed();
   }
 

@@ -75,6 +75,7 @@ describe('a program that is not installed', () => {
   test('has made nothing, and is named when something is to be made', async () => {
     assert.equal(await firewall.masquerade('ipv4', TABLE, signal), undefined);
     assert.equal(await firewall.forward('ipv4', CHAIN, signal), undefined);
+    assert.deepEqual(await firewall.flannelRules(signal), []);
     await assert.rejects(
       firewall.replaceMasquerade(MASQUERADE, signal),
       /Cannot run "nft": it is not installed/,
@@ -110,6 +111,7 @@ describe('a user without the privilege', () => {
       () => firewall.forward('ipv4', CHAIN, signal),
       () => firewall.replaceForward(FORWARD, signal),
       () => firewall.deleteForward('ipv4', CHAIN, signal),
+      () => firewall.flannelRules(signal),
     ]) {
       await assert.rejects(call(), { name: 'PrivilegeError', capability: 'CAP_NET_ADMIN' });
     }

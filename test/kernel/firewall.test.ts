@@ -28,6 +28,19 @@ ${iptables} FORWARD ${comment} -j ${chain}
 ${iptables} ${chain} -s ${network} ${comment} -j ACCEPT
 ${iptables} ${chain} -d ${network} ${comment} -j ACCEPT`);
       },
+      makeFlannelRules: ({ family, place, name }, network) => {
+        const nft = NFT[family];
+        if (place === 'nft')
+          return script(`nft 'add table ${nft} ${name}
+add chain ${nft} ${name} postrtg { type nat hook postrouting priority srcnat; }
+add rule ${nft} ${name} postrtg ${nft} saddr ${network} masquerade'`);
+        const program = place === 'iptables' ? IPTABLES[family] : `${IPTABLES[family]}-legacy -w 5`;
+        const comment = '-m comment --comment "flanneld masq"';
+        return script(`
+${program} -t nat -N ${name}
+${program} -t nat -A POSTROUTING ${comment} -j ${name}
+${program} -t nat -A ${name} -s ${network} ${comment} -j MASQUERADE`);
+      },
       flushForward: (family) => script(`${IPTABLES[family]} -F FORWARD`),
       flushRuleset: () => script('nft flush ruleset'),
     }),

@@ -53,6 +53,8 @@ const IMPOSSIBLE: readonly string[] = [
   ...['create', 'update', 'delete'].map((verb) => `${verb} fdb`),
   ...['create', 'update', 'delete'].map((verb) => `${verb} neighbour`),
   'delete forward', // It is wanted on every host.
+  // flannel makes those itself, and each world would only have them or not.
+  ...['create', 'update', 'delete'].map((verb) => `${verb} flannel-rules`),
   // Docker makes its bridge itself.
   ...['create', 'update', 'delete'].map((verb) => `${verb} docker-bridge`),
 ];

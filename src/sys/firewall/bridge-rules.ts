@@ -2,7 +2,6 @@
  * What the firewall does to the packets of Docker's bridge. Rules are read and never written: Docker's are Docker's. The
  * programs that print whole rulesets are asked, since they make no table by asking.
  */
-import { readFileSync } from 'node:fs';
 import { overlaps, tryParsePrefix } from '../../model/address.js';
 import type { BridgeDrop, BridgeFirewall } from '../../model/docker/bridge.js';
 import { type BridgeQuestion, ObserveError, SystemError } from '../../ports.js';
@@ -15,6 +14,7 @@ import {
   nftRules,
 } from './docker-nft.js';
 import { words } from './iptables-chain.js';
+import { legacyTables } from './legacy-tables.js';
 import { readError } from './program-errors.js';
 import { dropsOnWay, type SavedTables, savedTables } from './rule-walk.js';
 
@@ -37,7 +37,7 @@ export class BridgeRules {
   }
 
   async #saved(signal: AbortSignal): Promise<readonly SavedTables[]> {
-    const programs = ['iptables-save', ...(hasLegacyTables() ? ['iptables-legacy-save'] : [])];
+    const programs = ['iptables-save', ...(legacyTables('ipv4').length > 0 ? ['iptables-legacy-save'] : [])];
     const texts = await Promise.all(
       programs.map(async (program) => {
         const output = await this.#output({ program, args: [] }, signal);
@@ -101,13 +101,4 @@ function iptablesDrops(
   ]);
   const distinct = new Map(found.map((drop) => [drop.rule, { ...drop, by: 'iptables' as const }]));
   return [...distinct.values()];
-}
-
-function hasLegacyTables(): boolean {
-  try {
-    // The thread's own network namespace, not the process's.
-    return readFileSync('/proc/thread-self/net/ip_tables_names', 'utf8').trim() !== '';
-  } catch {
-    return false;
-  }
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Family } from '../../model/address.js';
 import type { BridgeFirewall } from '../../model/docker/bridge.js';
-import type { ForwardState, MasqueradeState } from '../../model/objects.js';
+import type { FlannelRulesState, ForwardState, MasqueradeState } from '../../model/objects.js';
 import {
   type BridgeQuestion,
   type Firewall,
@@ -14,6 +14,7 @@ import { wakeOnMulticast } from '../netlink/event-watch.js';
 import { NETLINK_NETFILTER } from '../netlink/socket.js';
 import { type RunProgram, runProgram } from '../run-program.js';
 import { BridgeRules } from './bridge-rules.js';
+import { FlannelRules } from './flannel-rules.js';
 import { IptablesChains } from './iptables.js';
 import { NftTables } from './nft.js';
 
@@ -27,11 +28,13 @@ const NFNLGRP_NFTABLES = 7;
 export class HostFirewall implements Firewall {
   readonly #tables: NftTables;
   readonly #chains: IptablesChains;
+  readonly #flannel: FlannelRules;
   readonly #bridges: BridgeRules;
 
   constructor(run: RunProgram = runProgram) {
     this.#tables = new NftTables(run);
     this.#chains = new IptablesChains(run);
+    this.#flannel = new FlannelRules(run);
     this.#bridges = new BridgeRules(run);
   }
 
@@ -73,6 +76,14 @@ export class HostFirewall implements Firewall {
     return copy === undefined
       ? place.remove(family, name, signal)
       : place.putBack(family, name, copy, signal);
+  }
+
+  flannelRules(signal: AbortSignal): Promise<readonly FlannelRulesState[]> {
+    return this.#flannel.find(signal);
+  }
+
+  deleteFlannelRules(state: FlannelRulesState, signal: AbortSignal): Promise<void> {
+    return this.#flannel.remove(state, signal);
   }
 
   bridgeFirewall(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {

@@ -85,12 +85,12 @@ export function restoration(chain: string, was: ChainListing, now: ChainListing 
 }
 
 /** Input that removes the chain and every rule that leads into it, whoever made it: it would lead nowhere. */
-export function removal(chain: string, { jumps }: ChainListing): string {
-  return transaction([...jumps.map(deletion), `-F ${chain}`, `-X ${chain}`]);
+export function removal(chain: string, { jumps }: ChainListing, table = 'filter'): string {
+  return transaction([...jumps.map(deletion), `-F ${chain}`, `-X ${chain}`], table);
 }
 
-function transaction(lines: readonly string[]): string {
-  return ['*filter', ...lines, 'COMMIT', ''].join('\n');
+function transaction(lines: readonly string[], table = 'filter'): string {
+  return [`*${table}`, ...lines, 'COMMIT', ''].join('\n');
 }
 
 /** In iptables' own words, quotes included. */

@@ -2,7 +2,6 @@
  * Forward chains through the host's own iptables commands. The exception from a DROP policy works only in the
  * table that has the policy, so the chain is kept in every filter table that is in use.
  */
-import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Family } from '../../model/address.js';
 import type { ForwardState } from '../../model/objects.js';
@@ -16,11 +15,12 @@ import {
   replacement,
   restoration,
 } from './iptables-chain.js';
+import { legacyTables } from './legacy-tables.js';
 import { readError, writeError } from './program-errors.js';
 
 const PROGRAMS = {
-  ipv4: { usual: 'iptables', legacy: 'iptables-legacy', tables: 'ip_tables_names' },
-  ipv6: { usual: 'ip6tables', legacy: 'ip6tables-legacy', tables: 'ip6_tables_names' },
+  ipv4: { usual: 'iptables', legacy: 'iptables-legacy' },
+  ipv6: { usual: 'ip6tables', legacy: 'ip6tables-legacy' },
 } as const satisfies Record<Family, object>;
 
 /** How long iptables waits for others who hold its lock. */
@@ -98,8 +98,8 @@ export class IptablesChains {
    * DROP in either is final, and neither shows whose packets it drops.
    */
   async #commandsInUse(family: Family, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
-    const { usual, legacy, tables } = PROGRAMS[family];
-    if (!hasLegacyFilter(tables)) return [usual];
+    const { usual, legacy } = PROGRAMS[family];
+    if (!legacyTables(family).includes('filter')) return [usual];
     const version = await this.#versionOf(usual, signal);
     // Programs before 1.8 do not name what they work through: it was the legacy tables.
     if (!version?.includes('nf_tables')) return [usual];
@@ -142,15 +142,5 @@ export class IptablesChains {
     const args = ['--noflush', ...WAIT];
     const output = await this.#run({ program, args, input, deadlineMs: DEADLINE_MS }, signal);
     if (output.code !== 0) throw writeError(`${action} with ${program}`, output);
-  }
-}
-
-function hasLegacyFilter(tables: string): boolean {
-  try {
-    // The thread's own network namespace, not the process's.
-    return readFileSync(`/proc/thread-self/net/${tables}`, 'utf8').split('\n').includes('filter');
-  } catch {
-    // The kernel has no legacy tables, or only root may know; then iptables itself asks for the privilege.
-    return false;
   }
 }

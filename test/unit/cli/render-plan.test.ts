@@ -250,6 +250,8 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
   forward: [
     [{ family: 'ipv4', chain: 'c', accept: [IPV4.cidr], jump: true, unreadable: [] }, 'accepts 4.0.0.0/16'],
   ],
+  // Never made.
+  'flannel-rules': [],
   file: [[{ path: '/a', content: 'one\ntwo\n', mode: 0o644 }, '2 lines']],
   'docker-settings': [
     [

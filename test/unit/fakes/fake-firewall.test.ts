@@ -8,6 +8,7 @@ firewallContract('FakeFirewall', async (body) => {
     addNatRule: async (family, table) => firewall.addNatRule(family, table),
     addForwardRule: async (family, chain) => firewall.addForwardRule(family, chain),
     makeFlanneldChain: async (chain, network) => firewall.makeFlanneldChain(chain, network),
+    makeFlannelRules: async (state) => firewall.makeFlannelRules(state),
     flushForward: async (family) => firewall.flushForward(family),
     flushRuleset: async () => firewall.flushRuleset(),
   });

@@ -92,6 +92,7 @@ test("the article's host", () => {
   assert.deepEqual(rest, {
     'docker-settings': [],
     'docker-bridge': [],
+    'flannel-rules': [],
     lease: [
       {
         key: 'lease:4.0.100.0-24',
