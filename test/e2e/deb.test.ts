@@ -103,9 +103,9 @@ test('the Debian packages', { timeout: TEST_MS }, async (t) => {
       ] as const) {
         await t.test(`the manual's "${section}" does what it says`, async () => {
           await prepare?.();
-          const { code, stdout, stderr } = await machine.run(['sh', '-uc', await commandsOf(section)], {
-            timeoutMs: 60_000,
-          });
+          // In the directory that the first of them goes to.
+          const commands = `cd /etc/flannelette\n${await commandsOf(section)}`;
+          const { code, stdout, stderr } = await machine.run(['sh', '-uc', commands], { timeoutMs: 60_000 });
           assert.equal(code, want, `${stdout}${stderr}`);
         });
       }
