@@ -20,6 +20,7 @@ import { linkReconciler } from './reconcilers/link.js';
 import { masqueradeReconciler } from './reconcilers/masquerade.js';
 import { neighbourReconciler } from './reconcilers/neighbour.js';
 import { networkConfigReconciler } from './reconcilers/network-config.js';
+import { NetworkRecord } from './reconcilers/network-record.js';
 import { peerReconciler } from './reconcilers/peer.js';
 import { routeReconciler } from './reconcilers/route.js';
 import type { Scope } from './reconcilers/scope.js';
@@ -49,6 +50,11 @@ export function reconcilersOf(
   const { instance } = inputs.config;
   const alias = linkAlias(instance.name);
   const scope = () => scopeOf(inputs);
+  // A boot empties it as it empties the kernel.
+  const networkRecord = new NetworkRecord(
+    files,
+    `${instance.runtimeDirectory}/${instance.name}.networks.json`,
+  );
   return {
     'network-config': networkConfigReconciler(
       access,
@@ -84,7 +90,7 @@ export function reconcilersOf(
     }),
     fdb: fdbReconciler(netlink, alias, scope),
     neighbour: neighbourReconciler(netlink, alias, scope),
-    route: routeReconciler(netlink, instance.routeProtocol, scope, clock),
+    route: routeReconciler(netlink, instance.routeProtocol, scope, networkRecord, clock),
     masquerade: masqueradeReconciler(firewall, masqueradeTable(instance.name)),
     forward: forwardReconciler(firewall, forwardChain(instance.name)),
     // flannel has one network on a host, and the usual instance succeeds it.

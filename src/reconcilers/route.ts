@@ -1,11 +1,12 @@
 /** Routes of the network. Ours carry our protocol number; whatever else stands in their place is left alone. */
-import { contains } from '../model/address.js';
+import { contains, type Prefix } from '../model/address.js';
 import { type Desired, diff, type Kind, type Observed } from '../model/diff.js';
 import { MAIN_TABLE, routeKey } from '../model/keys.js';
 import type { RouteState } from '../model/objects.js';
-import type { Action } from '../model/plan.js';
+import type { Action, ActionResult } from '../model/plan.js';
 import type { Clock, Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
+import type { NetworkRecord } from './network-record.js';
 import type { Reconciler } from './reconciler.js';
 import type { Scope } from './scope.js';
 
@@ -28,12 +29,13 @@ const kind: Kind<RouteState> = {
 
 /**
  * Ours are the routes that carry `protocol`, are of the form we write, and lead over our devices or into our
- * network: another instance may share the number.
+ * network, or a former one by the record: another instance may share the number.
  */
 export function routeReconciler(
   netlink: Netlink,
   protocol: number,
   scope: () => Scope,
+  record: NetworkRecord,
   clock: Pick<Clock, 'boottimeMs'>,
 ): Reconciler<RouteState> {
   let wholeAtMs = Number.NEGATIVE_INFINITY;
@@ -46,10 +48,30 @@ export function routeReconciler(
     return { op, route: { ...spec, protocol: maker } };
   };
 
+  const isOverOurs = ({ link = '' }: { readonly link?: string }) => scope().devices.includes(link);
+
+  /** What says that it failed comes after the routes: packets do not wait for a disk that is full. */
+  async function noteNetworks(actions: readonly Action<RouteState>[]): Promise<Error | undefined> {
+    if (actions.every(({ after }) => after === undefined || isOverOurs(after))) return undefined;
+    return record.add(scope().networks).then(
+      () => undefined,
+      (cause: unknown) => new Error(`Cannot note the network of routes: ${cause}`, { cause }),
+    );
+  }
+
+  async function forgetNetworks(): Promise<void> {
+    if ((await record.read()).length === 0) return;
+    const routes = (await netlink.routes({ protocol })).filter((route) => !isOverOurs(route));
+    const isInUse = (network: Prefix) => routes.some(({ destination }) => contains(network, destination));
+    // A network too many in it does no harm, and the next deletion tries again.
+    await record.prune(isInUse).catch(() => {});
+  }
+
   return {
     name: 'route',
     async observe(desired, _signal, remade) {
-      const { devices, networks } = scope();
+      const { devices } = scope();
+      const networks = [...scope().networks, ...(await record.read())];
       const isOurs = (route: NetlinkRoute) =>
         route.protocol === protocol &&
         route.type === 'unicast' &&
@@ -94,12 +116,20 @@ export function routeReconciler(
       return [...found.values()];
     },
     diff: (desired, observed) => diff(kind, desired, observed),
-    apply: (actions, signal) =>
-      carryOutBatched(actions, signal, netlink, {
+    async apply(actions, signal) {
+      const notNoted = await noteNetworks(actions);
+      const results = await carryOutBatched(actions, signal, netlink, {
         request,
         // EEXIST is no success here: somebody else's route has the place.
         isDoneAlready: ({ verb }, { code }) => verb === 'delete' && (code === 'ESRCH' || code === 'ENODEV'),
-      }),
+      });
+      if (actions.some(({ verb }) => verb === 'delete')) await forgetNetworks();
+      if (notNoted === undefined) return results;
+      return results.map(
+        (result): ActionResult =>
+          result.outcome === 'done' ? { ...result, outcome: 'failed', error: notNoted } : result,
+      );
+    },
     // Routes lost because a device went down or away are not announced: link events must wake too.
     watch: (wake, signal) => netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal),
   };

@@ -10,6 +10,7 @@ import { linkAlias } from '../../src/model/mark.js';
 import { fdbReconciler } from '../../src/reconcilers/fdb.js';
 import { linkReconciler } from '../../src/reconcilers/link.js';
 import { neighbourReconciler } from '../../src/reconcilers/neighbour.js';
+import { NetworkRecord } from '../../src/reconcilers/network-record.js';
 import type { Reconciler } from '../../src/reconcilers/reconciler.js';
 import { routeReconciler } from '../../src/reconcilers/route.js';
 import { runRound } from '../../src/runtime/round.js';
@@ -17,6 +18,7 @@ import { systemClock } from '../../src/sys/clock.js';
 import { KernelNetlink } from '../../src/sys/netlink/netlink.js';
 import { kernelSysctls } from '../../src/sys/sysctls.js';
 import { kernelTuns } from '../../src/sys/tun.js';
+import { FakeFiles } from '../fakes/fake-files.js';
 import { inFreshNamespace } from '../lab/namespace.js';
 import { outputOf } from '../lab/process.js';
 
@@ -42,7 +44,13 @@ test('ten thousand peers are programmed as fast as by ip and bridge, and a look 
       await round(link, objects.link);
       const fdb = fdbReconciler(netlink, alias, scope);
       const neighbour = neighbourReconciler(netlink, alias, scope);
-      const route = routeReconciler(netlink, 77, scope, systemClock);
+      const route = routeReconciler(
+        netlink,
+        77,
+        scope,
+        new NetworkRecord(new FakeFiles(), '/networks.json'),
+        systemClock,
+      );
       const all = async () => {
         await round(fdb, objects.fdb);
         await round(neighbour, objects.neighbour);

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import { type Prefix, parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { Desired } from '../../../src/model/diff.js';
 import { routeKey } from '../../../src/model/keys.js';
 import type { RouteState } from '../../../src/model/objects.js';
 import type { Netlink } from '../../../src/ports.js';
+import { NetworkRecord } from '../../../src/reconcilers/network-record.js';
 import { routeReconciler } from '../../../src/reconcilers/route.js';
+import type { Scope } from '../../../src/reconcilers/scope.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeFiles } from '../../fakes/fake-files.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
 import { NOTHING_TO_DO, oneRound, outcomes } from './one-round.js';
 
@@ -31,6 +34,19 @@ function wanting(change: Partial<RouteState> = {}): Desired<RouteState>[] {
 
 type Route = Parameters<FakeKernel['addRoute']>[0];
 
+const RECORD = '/run/flannelette/flannel0.networks.json';
+
+function reconcilerOf(
+  netlink: Netlink,
+  {
+    files = new FakeFiles(),
+    scope = () => SCOPE,
+    clock = new FakeClock(),
+  }: { files?: FakeFiles; scope?: () => Scope; clock?: FakeClock } = {},
+): ReturnType<typeof routeReconciler> {
+  return routeReconciler(netlink, OURS, scope, new NetworkRecord(files, RECORD), clock);
+}
+
 /** `eth0` with a default route, `flannel0` up, and `routes`. */
 function hostWith(
   ...routes: readonly Partial<Route>[]
@@ -42,7 +58,7 @@ function hostWith(
     kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), link: 'flannel0', protocol: OURS, ...route });
   }
   kernel.log.length = 0;
-  return [kernel, routeReconciler(kernel.netlink, OURS, () => SCOPE, new FakeClock())];
+  return [kernel, reconcilerOf(kernel.netlink)];
 }
 
 /** Without those of `eth0`'s own network. */
@@ -148,7 +164,7 @@ describe('route reconciler', () => {
     it(`says that a route ${name} is in the way, and does not touch it`, async () => {
       const { link, ...rest } = have;
       const [kernel] = hostWith();
-      const reconciler = routeReconciler(kernel.netlink, OURS, () => SCOPE, new FakeClock());
+      const reconciler = reconcilerOf(kernel.netlink);
       kernel.addRoute({ destination: parsePrefix('4.0.0.0/16'), ...rest, ...(link && { link }) });
       const before = kernel.lines();
       assert.deepEqual(await oneRound(reconciler, wanting()), {
@@ -199,7 +215,7 @@ describe('route reconciler', () => {
         return kernel.netlink.routes(filter);
       },
     };
-    const reconciler = routeReconciler(netlink, OURS, () => SCOPE, clock);
+    const reconciler = reconcilerOf(netlink, { clock });
     const readsAll = async () => {
       asked.length = 0;
       await oneRound(reconciler, wanting());
@@ -262,6 +278,65 @@ describe('route reconciler', () => {
     const [kernel, reconciler] = hostWith();
     kernel.foreign({ op: 'delete-link', name: 'flannel0' });
     assert.deepEqual((await oneRound(reconciler, wanting())).outcomes, ['failed ENODEV']);
+  });
+
+  describe('over the external interface', () => {
+    const FORMER = parsePrefix('4.1.0.0/16');
+    const peer = (destination: string) =>
+      wanting({ destination: parsePrefix(destination), link: 'eth0', via: GATEWAY });
+    /** In a network that changes; `undefined`: nothing can be told of it. */
+    const moving = () => {
+      const [kernel] = hostWith();
+      const files = new FakeFiles();
+      const world = { kernel, files, networks: [FORMER] as readonly Prefix[] };
+      const scope = () => ({ devices: ['flannel0'], networks: world.networks });
+      // Another process each time.
+      return {
+        ...world,
+        move: (to: readonly Prefix[]) => (world.networks = to),
+        begin: () => reconcilerOf(kernel.netlink, { files, scope }),
+      };
+    };
+
+    it('those of a former network are still ours, and go', async () => {
+      const { kernel, files, move, begin } = moving();
+      await oneRound(begin(), [...peer('4.1.7.0/24'), ...peer('4.1.8.0/24')]);
+      move(SCOPE.networks);
+      const { plan } = await oneRound(begin(), peer('4.0.7.0/24'));
+      assert.deepEqual(plan, [
+        'create route:4.0.7.0/24: missing',
+        'delete route:4.1.7.0/24: not wanted any more',
+        'delete route:4.1.8.0/24: not wanted any more',
+      ]);
+      assert.deepEqual(routes(kernel), ['route 4.0.7.0/24 via 10.8.64.1 dev eth0 proto 77']);
+      assert.equal((await files.read(RECORD))?.content, '["4.0.0.0/16"]\n');
+    });
+
+    it('they go as well where the network cannot be told, and nothing is kept', async () => {
+      const { kernel, files, move, begin } = moving();
+      await oneRound(begin(), peer('4.1.7.0/24'));
+      move([]);
+      kernel.addRoute({ destination: parsePrefix('4.2.7.0/24'), link: 'eth0', via: GATEWAY, protocol: OURS });
+      await oneRound(begin(), []);
+      // That one is another instance's.
+      assert.deepEqual(routes(kernel), ['route 4.2.7.0/24 via 10.8.64.1 dev eth0 proto 77']);
+      assert.equal(await files.read(RECORD), undefined);
+    });
+
+    it('a disk that takes nothing holds up no route, and is told', async () => {
+      const { kernel, files, begin } = moving();
+      files.failure = { writes: new Error('no space left on device') };
+      assert.deepEqual((await oneRound(begin(), peer('4.1.7.0/24'))).outcomes, ['failed Error']);
+      assert.deepEqual(routes(kernel), ['route 4.1.7.0/24 via 10.8.64.1 dev eth0 proto 77']);
+      assert.deepEqual(await oneRound(begin(), peer('4.1.7.0/24')), NOTHING_TO_DO);
+    });
+
+    it('what is there already costs no write', async () => {
+      const { files, begin } = moving();
+      await oneRound(begin(), peer('4.1.7.0/24'));
+      await oneRound(begin(), [...peer('4.1.7.0/24'), ...peer('4.1.8.0/24')]);
+      assert.equal(files.writes, 1);
+    });
   });
 
   it('wakes on routes, and on links that take theirs along without a word', async () => {
