@@ -72,7 +72,7 @@ async function pageOf(warm: readonly Times[], cold: readonly Times[]): Promise<s
 Written by \`make start-up\`. Milliseconds from the call to the end of the process, or to READY, which is when packets can
 flow; the median, and the least and the most. Warm: ${WARM_RUNS} times with all files in the page cache; cold: ${COLD_RUNS} times
 with those of the program and of Node taken out of it. The host is a network namespace; etcd is another one beside it, empty of
-other hosts. \`test/e2e/start-up.test.ts\` holds the times to multiples of Node's own.
+other hosts. \`test/alone/start-up.test.ts\` holds the times to multiples of Node's own.
 
 | | warm, ms | cold, ms |
 |---|--:|--:|
