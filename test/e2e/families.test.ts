@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { baseOf, FAMILIES, type Family, type Prefix } from '../../src/model/address.js';
 import { ETCD_URL } from '../lab/cluster.js';
+import { statusOf } from '../lab/daemon-status.js';
 import type { Container } from '../lab/docker-bridge.js';
 import { eventually } from '../lab/eventually.js';
-import { type FamilySite, GATEWAYS, onFamilySites } from '../lab/family-sites.js';
+import { type FamilySite, GATEWAYS, onFamilyCluster } from '../lab/family-sites.js';
 import { Probe } from '../lab/probe.js';
 import { repositoryRoot } from '../lab/repository.js';
 
@@ -30,11 +31,24 @@ store: { etcd: { endpoints: ["${ETCD_URL}"] } }
 `;
       const isExample = backend === 'vxlan' && name === 'both families';
       const config = isExample ? readFileSync(EXAMPLE, 'utf8') : written;
-      await onFamilySites({ hosts: 3, config }, async (sites, cluster) => {
-        const [first, second, third] = sites as [FamilySite, FamilySite, FamilySite];
+      await onFamilyCluster({ hosts: 3, config }, async (start, cluster) => {
+        const [first, second] = await Promise.all([start(0), start(1)]);
         const families = FAMILIES.filter((family) => first.subnets[family] !== undefined);
         assert.deepEqual(families, name === 'IPv6 alone' ? ['ipv6'] : ['ipv4', 'ipv6']);
         assert.equal(first.mtu, MTUS[backend]);
+
+        await t.test(
+          'two hosts: as large as the MTU and no larger, over TCP, to and from the hosts',
+          async () => {
+            for (const family of families) {
+              await reaches(first.container, second.addresses[family]);
+              await carriesAll(second, first, family);
+            }
+          },
+        );
+
+        const third = await start(2);
+        const sites = [first, second, third];
         for (const family of families) {
           for (const { addresses } of [second, third]) await reaches(first.container, addresses[family]);
         }
@@ -80,16 +94,30 @@ store: { etcd: { endpoints: ["${ETCD_URL}"] } }
             `${family}: as large as the MTU and no larger, over TCP, to and from the hosts`,
             async () => {
               await carries(first, second, family);
-              await carries(third, first, family);
-              await transfers(first.container, third, family);
-              await first.member.host.output(ping(second.addresses[family]));
-              await second.container.output(ping(bridgeAddress(first, family)));
+              await carriesAll(third, first, family);
             },
           );
 
           await t.test(`${family}: containers reach what is outside as their host`, () =>
             reaches(first.container, GATEWAYS[family]),
           );
+        }
+
+        // Those of IPv4 are in kernel-backends.test.ts.
+        for (const [fault, inject] of name === 'IPv6 alone' ? faultsOf(backend, second) : []) {
+          await t.test(`${fault}: it heals`, async () => {
+            const { member, container } = first;
+            const picture = async () => [...(await waysOn(first)), await devicesOn(first)].join('\n');
+            const before = await picture();
+            await member.host.script(inject);
+            const began = performance.now();
+            await eventually('all is as it was', REACHED_MS, async () => {
+              assert.equal(await picture(), before);
+              assert.equal((await statusOf(member.host)).ready, true);
+            });
+            t.diagnostic(`${backend}, IPv6: ${fault}: ${Math.round(performance.now() - began)} ms`);
+            await container.output(ping(second.addresses.ipv6));
+          });
         }
 
         await t.test('a daemon that is killed and started again costs no packet of IPv6', async () => {
@@ -118,6 +146,31 @@ store: { etcd: { endpoints: ["${ETCD_URL}"] } }
       });
     });
   }
+}
+
+/** What is done to a host, as shell commands; the other host is `peer`. */
+function faultsOf(backend: 'vxlan' | 'host-gw', { subnets: { ipv6 } }: FamilySite) {
+  const [device, subnet, address] = ['flannel-v6.1', ipv6 as Prefix, baseOf(ipv6 as Prefix)];
+  const ofRoutes: readonly (readonly [fault: string, inject: string])[] = [
+    ['the route to a host is deleted', `ip route delete ${subnet}`],
+    [
+      'routes to a host that is gone are there',
+      'ip route add fd00:4:0:ffff::/64 via 2001:db8:8::99 dev eth0 proto 77',
+    ],
+  ];
+  if (backend === 'host-gw') return ofRoutes;
+  return [
+    ...ofRoutes,
+    ['the device is deleted', `ip link delete ${device}`],
+    ['the device is set down', `ip link set ${device} down`],
+    ['the MTU is changed', `ip link set ${device} mtu 1300`],
+    ['the address is deleted', `ip -6 address flush dev ${device} scope global`],
+    ['a neighbour is deleted', `ip neigh delete ${address} dev ${device}`],
+    [
+      'all forwarding entries are deleted',
+      `bridge fdb show dev ${device} | while read mac _; do bridge fdb delete $mac dev ${device}; done`,
+    ],
+  ] as const;
 }
 
 function flannelKey({ subnets: { ipv4, ipv6 } }: FamilySite): string {
@@ -160,6 +213,13 @@ done`);
     .sort();
 }
 
+/** The devices with their addresses; a number of the kernel's own is another one each time. */
+function devicesOn({ member }: FamilySite): Promise<string> {
+  return member.host.script(`
+ip -oneline link show type vxlan | sed -E 's/^[0-9]+: //'
+ip -oneline -6 address show scope global | sed -nE 's/^[0-9]+: (flannel\\S+ +inet6 \\S+).*/\\1/p'`);
+}
+
 function ping(address: string | undefined, ...more: readonly string[]): readonly string[] {
   assert.ok(address);
   return ['ping', '-n', '-c', '1', '-W', '2', ...more, address];
@@ -177,6 +237,14 @@ async function carries(from: FamilySite, to: FamilySite, family: Family): Promis
     ping(to.addresses[family], '-M', 'do', '-s', String(largest + 1)),
   );
   assert.notEqual(code, 0);
+}
+
+/** Packets as large as may be, a file over TCP, and from host to container and back. */
+async function carriesAll(from: FamilySite, to: FamilySite, family: Family): Promise<void> {
+  await carries(from, to, family);
+  await transfers(to.container, from, family);
+  await from.member.host.output(ping(to.addresses[family]));
+  await to.container.output(ping(bridgeAddress(from, family)));
 }
 
 function bridgeAddress({ subnets }: FamilySite, family: Family): string {

@@ -13,11 +13,12 @@ import type { Container } from '../lab/docker-bridge.js';
 import { eventually } from '../lab/eventually.js';
 import { worldDifference, worldOf } from '../lab/host-world.js';
 import { Probe } from '../lab/probe.js';
-import { onSites, reachEachOther, type Site, siteAt } from '../lab/sites.js';
+import { onSites, reachEachOther, type Site, siteAt, startSite } from '../lab/sites.js';
 import { leasesOf } from '../lab/store-content.js';
 
 /** Far above what is measured, far below the timer that would find it anyway. */
 const NOTICED_MS = 15_000;
+const LEAKED_MS = 5_000;
 const FOLLOWED_MS = 60_000;
 
 interface Scene {
@@ -25,6 +26,8 @@ interface Scene {
   readonly mtu: number;
   /** What the host has beside others' objects, from the others' leases: lines of ip(8) and bridge(8). */
   readonly want: (peers: readonly Peer[], own: Peer) => readonly string[];
+  /** What an earlier daemon may have left: objects for a host that is gone, and of another backend. */
+  readonly leftovers: string;
   readonly faults: readonly (readonly [name: string, inject: (peer: Peer) => string])[];
 }
 
@@ -52,6 +55,12 @@ const SCENES: readonly Scene[] = [
       'mtu 1450 up',
       'accept_ra 0',
     ],
+    leftovers: `
+ip address add 4.0.199.0/32 dev flannel.1
+ip route add 4.0.200.0/24 via 4.0.200.0 dev flannel.1 onlink proto 77
+ip neigh add 4.0.200.0 lladdr 02:00:00:00:00:07 dev flannel.1 nud permanent
+bridge fdb add 02:00:00:00:00:07 dev flannel.1 dst 10.8.65.99
+ip route add 4.0.201.0/24 via 10.8.65.98 dev eth0 proto 77`,
     faults: [
       ['a route is deleted', ({ subnet }) => `ip route delete ${subnet}.0/24`],
       ['a route leads elsewhere', ({ subnet }) => `ip route replace ${subnet}.0/24 dev lo proto 77`],
@@ -73,7 +82,11 @@ const SCENES: readonly Scene[] = [
         'a forwarding entry too many, with a port of its own',
         () => 'bridge fdb add 02:00:00:00:00:01 dev flannel.1 dst 10.8.65.99 port 9999',
       ],
-      ['the address is deleted', () => 'ip -4 address flush dev flannel.1'],
+      [
+        'the address is deleted, and a foreign one comes and stays',
+        () =>
+          'ip -4 address flush dev flannel.1; ip address add 192.0.2.77/24 dev flannel.1; while ! ip address show dev flannel.1 | grep -q "/32"; do sleep 0.02; done; ip address delete 192.0.2.77/24 dev flannel.1',
+      ],
       ['the MTU is changed', () => 'ip link set flannel.1 mtu 1400'],
       ['the MAC is changed', () => 'ip link set flannel.1 address 02:00:00:00:00:02'],
       ['the device is set down', () => 'ip link set flannel.1 down'],
@@ -90,6 +103,11 @@ const SCENES: readonly Scene[] = [
     backend: 'host-gw',
     mtu: 1500,
     want: (peers) => peers.map(({ subnet, address }) => `${subnet}.0/24 via ${address} dev eth0 proto 77`),
+    leftovers: `
+ip tuntap add flannel0 mode tun
+ip link set flannel0 alias "flannelette flannel0" up
+ip route add 4.0.0.0/16 dev flannel0 proto 77
+ip route add 4.0.200.0/24 via 10.8.65.98 dev eth0 proto 77`,
     faults: [
       ['a route is deleted', ({ subnet }) => `ip route delete ${subnet}.0/24`],
       ['a route leads elsewhere', ({ subnet }) => `ip route replace ${subnet}.0/24 via 10.8.0.1 proto 77`],
@@ -102,12 +120,26 @@ const SCENES: readonly Scene[] = [
 ];
 
 for (const scene of SCENES) {
-  test(`three hosts by ${scene.backend}`, { timeout: 240_000 }, async (t) => {
-    const config = configOf(scene.backend);
-    await onSites({ hosts: 3, config }, async (sites, cluster) => {
-      const [first, second, third] = [siteAt(sites, 0), siteAt(sites, 1), siteAt(sites, 2)];
+  test(`two hosts by ${scene.backend}, then three`, { timeout: 240_000 }, async (t) => {
+    await onCluster({ hosts: 3, config: configOf(scene.backend) }, async (cluster) => {
+      const [one, two, three] = [memberAt(cluster, 0), memberAt(cluster, 1), memberAt(cluster, 2)];
+      const [first, second] = await Promise.all([startSite(one), startSite(two)]);
       const { host } = first.member;
-      const wanted = async () => wantedOn(scene, cluster, first.member, sites);
+      await reachEachOther([first.container, second.container]);
+
+      await t.test('two: the same as with three', async () => {
+        assert.deepEqual(await ownLines(one), await wantedOn(scene, cluster, one, [first, second]));
+        await carries(first.container, second.container, scene.mtu);
+        await carries(second.container, first.container, scene.mtu);
+        await host.output(ping(second.container.address));
+        await transfers(second.container, first.container);
+      });
+
+      const third = await startSite(three);
+      const sites = [first, second, third];
+      await reachEachOther(sites.map(({ container }) => container));
+      const wanted = async () => wantedOn(scene, cluster, one, sites);
+      let { daemon } = first;
 
       await t.test('the kernel has what flanneld would leave there, and nothing else of ours', async () => {
         assert.deepEqual(await ownLines(first.member), await wanted());
@@ -127,9 +159,9 @@ for (const scene of SCENES) {
         async () => {
           const before = await ownLines(first.member);
           const probe = await Probe.start(second.container, first.container, 8);
-          first.daemon.signal('SIGKILL');
-          await first.daemon.exited;
-          const daemon = await first.member.run();
+          daemon.signal('SIGKILL');
+          await daemon.exited;
+          daemon = await one.run();
           const { sent, lost } = await probe.finish();
           t.diagnostic(`${scene.backend}: ${lost} of ${sent} packets lost over a restart`);
           assert.deepEqual([lost, sent > 6_000], [0, true]);
@@ -141,7 +173,39 @@ for (const scene of SCENES) {
         },
       );
 
-      const [peer] = [await peerOf(cluster, second.member)];
+      await t.test(
+        'what a crash has left goes with the next start, and what is as wanted stays',
+        async () => {
+          const before = await ownLines(one);
+          daemon.signal('SIGKILL');
+          await daemon.exited;
+          await host.script(scene.leftovers);
+          assert.notDeepEqual(await ownLines(one), before);
+          daemon = await one.run();
+          await eventually('nothing is left', LEAKED_MS, async () =>
+            assert.deepEqual(await ownLines(one), before),
+          );
+        },
+      );
+
+      const peer = await peerOf(cluster, second.member);
+      await t.test(
+        "somebody else's route in the place of ours is told, left alone and outlived",
+        async () => {
+          const route = `${peer.subnet}.0/24`;
+          await host.script(`ip route replace ${route} dev lo proto static`);
+          await eventually('the conflict is told', NOTICED_MS, async () => {
+            const { ready, objects } = await statusOf(host);
+            const state = objects.find(({ key }) => key === `route:${route}`)?.state;
+            assert.deepEqual([ready, state], [false, 'conflict']);
+          });
+          await host.script(`ip route delete ${route} dev lo proto static`);
+          await eventually('ours is back', NOTICED_MS, async () =>
+            assert.deepEqual(await ownLines(one), await wanted()),
+          );
+        },
+      );
+
       for (const [name, inject] of scene.faults) {
         await t.test(`${name}: it heals`, async () => {
           await host.script(inject(peer));

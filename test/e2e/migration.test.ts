@@ -62,7 +62,10 @@ test('a live host goes from flanneld to flannelette and keeps its subnet', {
       const { code, stdout, stderr } = await member.command('diff');
       assert.equal(code, 1, stderr);
       assert.match(stdout, /^Plan: 4 to create, 1 to update, 0 to delete, 1 foreign left alone$/m);
-      assert.match(stdout, /^ {2}! iptables-chain:nat FLANNEL-POSTRTG +left by flannel: apply --adopt takes it away$/m);
+      assert.match(
+        stdout,
+        /^ {2}! iptables-chain:nat FLANNEL-POSTRTG +left by flannel: apply --adopt takes it away$/m,
+      );
       assert.doesNotMatch(stdout, /lease|file:|network-config|FLANNEL-FWD/);
     });
 

@@ -9,7 +9,7 @@
  */
 import { addressAt, FAMILIES, type Family, lengthOf, type Prefix } from '../../src/model/address.js';
 import { parseSubnetEnv } from '../../src/model/env-files.js';
-import { type Cluster, type Member, onCluster } from './cluster.js';
+import { type Cluster, type Member, memberAt, onCluster } from './cluster.js';
 import { Container } from './docker-bridge.js';
 import type { LongProcess } from './process.js';
 
@@ -31,13 +31,14 @@ export interface FamilySite {
   readonly mtu: number;
 }
 
-export function onFamilySites<T>(
+/** `start` begins the host at that index. */
+export function onFamilyCluster<T>(
   { hosts, config }: { readonly hosts: number; readonly config: string },
-  body: (sites: readonly FamilySite[], cluster: Cluster) => Promise<T>,
+  body: (start: (index: number) => Promise<FamilySite>, cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   return onCluster({ hosts, config }, async (cluster) => {
     await cluster.underlay.script(`ip address add ${GATEWAYS.ipv6}/64 dev underlay nodad`);
-    return body(await Promise.all(cluster.members.map(startSite)), cluster);
+    return body((index) => startSite(memberAt(cluster, index), index), cluster);
   });
 }
 

@@ -26,16 +26,16 @@ export function onSites<T>(
   body: (sites: readonly Site[], cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   return onCluster(options, async (cluster) => {
-    const sites = await Promise.all(
-      cluster.members.map(async (member) => {
-        const daemon = await member.run(options.daemon);
-        const { bridge, container } = await withContainer(member);
-        return { member, daemon, bridge, container };
-      }),
-    );
+    const sites = await Promise.all(cluster.members.map((member) => startSite(member, options.daemon)));
     await reachEachOther(sites.map(({ container }) => container));
     return body(sites, cluster);
   });
+}
+
+/** The daemon, once it is ready, and the container behind it. */
+export async function startSite(member: Member, daemonOptions?: RunOptions): Promise<Site> {
+  const daemon = await member.run(daemonOptions);
+  return { member, daemon, ...(await withContainer(member)) };
 }
 
 /** docker0 as the host's files say, and the container .3 on it. */
