@@ -65,7 +65,8 @@ export function commandReconciler(
       const isUsed = after.purpose === PRE_STARTUP && printed !== undefined;
       states.set(after.purpose, { ...after, ...(isUsed && { output: printed }) });
     }
-    await files.write(recordPath, commandRecordText(states.values()), 0o600);
+    if (states.size === 0) await files.remove(recordPath);
+    else await files.write(recordPath, commandRecordText(states.values()), 0o600);
     await onRun();
   }
 
