@@ -6,7 +6,7 @@ import { diff, type Kind } from '../model/diff.js';
 import { settledKey } from '../model/keys.js';
 import type { FlannelRulesState } from '../model/objects.js';
 import { flannelRulesKey } from '../model/traffic-rules.js';
-import type { Firewall } from '../ports.js';
+import { type Firewall, SystemError } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import type { Reconciler } from './reconciler.js';
 
@@ -25,7 +25,9 @@ export function flannelRulesReconciler(firewall: Firewall): Reconciler<FlannelRu
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     apply: (actions, signal) =>
-      carryOut(actions, signal, async ({ before }) => {
+      carryOut(actions, signal, async ({ before, key, after }) => {
+        if (after !== undefined)
+          throw new SystemError(`Cannot put back ${key}: only flannel makes it`, 'EOPNOTSUPP');
         if (before !== undefined) await firewall.deleteFlannelRules(before, signal);
       }),
     watch: (wake, signal) => firewall.watch(wake, signal),

@@ -5,6 +5,8 @@
 import { type Prefix, tryParsePrefix } from '../model/address.js';
 import { equalJson } from '../model/equal-json.js';
 import type { Files } from '../ports.js';
+import { keptFiles } from './kept-files.js';
+import type { Keepsake } from './reconciler.js';
 
 const MODE = 0o644;
 
@@ -37,6 +39,11 @@ export class NetworkRecord {
   async prune(isInUse: (network: Prefix) => boolean): Promise<void> {
     const before = await this.read();
     await this.#replace(before, before.filter(isInUse));
+  }
+
+  /** As it is now; see Reconciler. */
+  keep(noted: ReadonlySet<string>): Promise<Keepsake> {
+    return keptFiles(this.#files, [this.#path], noted);
   }
 
   async #replace(before: readonly Prefix[], after: readonly Prefix[]): Promise<void> {

@@ -7,7 +7,7 @@ import type { Action, ActionResult } from '../model/plan.js';
 import type { Clock, Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
 import { carryOutBatched, stateOf } from './carry-out-batched.js';
 import type { NetworkRecord } from './network-record.js';
-import type { Reconciler } from './reconciler.js';
+import { type Reconciler, together } from './reconciler.js';
 import type { Scope } from './scope.js';
 
 const RTPROT_BOOT = 3;
@@ -130,6 +130,8 @@ export function routeReconciler(
           result.outcome === 'done' ? { ...result, outcome: 'failed', error: notNoted } : result,
       );
     },
+    // The record last: putting routes back writes it.
+    keep: async (_actions, states, noted) => together(states, await record.keep(noted)),
     // Routes lost because a device went down or away are not announced: link events must wake too.
     watch: (wake, signal) => netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal),
   };
