@@ -43,12 +43,6 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
-  /** The oldest connection falls silent, the others go on. */
-  pauseOldest(): void {
-    const ENDS = 2;
-    for (const socket of [...this.#sockets].slice(0, ENDS)) socket.pause();
-  }
-
   resume(): void {
     this.#isPaused = false;
     for (const socket of this.#sockets) socket.resume();
