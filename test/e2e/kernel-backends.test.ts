@@ -368,7 +368,8 @@ async function transfers(from: Container, to: Container): Promise<void> {
     'mkdir -p /run/www; head -c 20000000 /dev/urandom >/run/www/blob; sha256sum </run/www/blob',
   );
   to.spawn(['busybox', 'httpd', '-f', '-p', '5000', '-h', '/run/www']);
-  const fetch = `busybox wget -q -O - http://${to.address}:5000/blob | sha256sum`;
+  // Not in a pipe: that would hide that nobody listens yet.
+  const fetch = `busybox wget -q -O /run/fetched http://${to.address}:5000/blob && sha256sum </run/fetched`;
   const received = await eventually('the file is fetched', NOTICED_MS, () =>
     from.script(fetch, { timeoutMs: 30_000 }),
   );
