@@ -89,12 +89,12 @@ export class Station {
     );
   }
 
-  /** Everything is in place and the daemon has nothing left to do; what it took for a fight is over. */
+  /** Everything is in place and the daemon has nothing left to do; what it took for a fight, or kept for a while, is over. */
   async settle(): Promise<void> {
     await eventually('the daemon is content', HEALED_MS, async () => {
       assert.equal((await this.status()).ready, true);
+      assert.deepEqual(await this.apply(), { outcome: 'converged', message: '', actions: [] });
     });
-    assert.deepEqual(await this.apply(), { outcome: 'converged', message: '', actions: [] });
   }
 
   /** As an operator would, beside the running daemon. */
