@@ -11,6 +11,7 @@ import { eventually } from '../lab/eventually.js';
 import { type FamilySite, GATEWAYS, onFamilyCluster } from '../lab/family-sites.js';
 import { Probe } from '../lab/probe.js';
 import { repositoryRoot } from '../lab/repository.js';
+import { transfers } from '../lab/tcp-transfer.js';
 
 const REACHED_MS = 30_000;
 const EXAMPLE = join(repositoryRoot(), 'examples/dual-stack.yaml');
@@ -242,27 +243,12 @@ async function carries(from: FamilySite, to: FamilySite, family: Family): Promis
 /** Packets as large as may be, a file over TCP, and from host to container and back. */
 async function carriesAll(from: FamilySite, to: FamilySite, family: Family): Promise<void> {
   await carries(from, to, family);
-  await transfers(to.container, from, family);
+  const at = family === 'ipv4' ? `${from.addresses.ipv4}:5000` : `[${from.addresses.ipv6}]:5001`;
+  await transfers(from.container, at, to.container, 5_000_000);
   await from.member.host.output(ping(to.addresses[family]));
   await to.container.output(ping(bridgeAddress(from, family)));
 }
 
 function bridgeAddress({ subnets }: FamilySite, family: Family): string {
   return baseOf(subnets[family] as Prefix).replace(/(?:\.0|)$/, family === 'ipv4' ? '.1' : '1');
-}
-
-async function transfers(from: Container, to: FamilySite, family: Family): Promise<void> {
-  const port = family === 'ipv4' ? 5000 : 5001;
-  const address = family === 'ipv4' ? to.addresses.ipv4 : `[${to.addresses.ipv6}]`;
-  const sent = await to.container.script(
-    'mkdir -p /run/www; head -c 5000000 /dev/urandom >/run/www/blob; sha256sum </run/www/blob',
-  );
-  to.container.spawn(['busybox', 'httpd', '-f', '-p', `${address}:${port}`, '-h', '/run/www']);
-  const fetch = `busybox wget -q -O - http://${address}:${port}/blob | sha256sum`;
-  const received = await eventually('the file is fetched', REACHED_MS, async () => {
-    const sum = await from.script(fetch, { timeoutMs: 30_000 });
-    assert.equal(sum, sent);
-    return sum;
-  });
-  assert.equal(received, sent);
 }

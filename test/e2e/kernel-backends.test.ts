@@ -15,6 +15,7 @@ import { worldDifference, worldOf } from '../lab/host-world.js';
 import { Probe } from '../lab/probe.js';
 import { onSites, reachEachOther, type Site, siteAt, startSite } from '../lab/sites.js';
 import { leasesOf } from '../lab/store-content.js';
+import { transfers } from '../lab/tcp-transfer.js';
 
 /** Far above what is measured, far below the timer that would find it anyway. */
 const NOTICED_MS = 15_000;
@@ -132,7 +133,7 @@ for (const scene of SCENES) {
         await carries(first.container, second.container, scene.mtu);
         await carries(second.container, first.container, scene.mtu);
         await host.output(ping(second.container.address));
-        await transfers(second.container, first.container);
+        await transfers(first.container, `${first.container.address}:5000`, second.container, 20_000_000);
       });
 
       const third = await startSite(three);
@@ -152,7 +153,9 @@ for (const scene of SCENES) {
         await second.container.output(ping((await peerOf(cluster, first.member)).subnet.concat('.1')));
       });
 
-      await t.test('20 MB pass over TCP unchanged', () => transfers(first.container, third.container));
+      await t.test('20 MB pass over TCP unchanged', () =>
+        transfers(third.container, `${third.container.address}:5000`, first.container, 20_000_000),
+      );
 
       await t.test(
         'a daemon that is killed and started again costs no packet and writes nothing',
@@ -361,19 +364,6 @@ async function carries(from: Container, to: Container, mtu: number): Promise<voi
   await from.output(ping(to.address, '-M', 'do', '-s', String(mtu - 28)));
   const { code } = await from.run(ping(to.address, '-M', 'do', '-s', String(mtu - 27)));
   assert.notEqual(code, 0);
-}
-
-async function transfers(from: Container, to: Container): Promise<void> {
-  const sent = await to.script(
-    'mkdir -p /run/www; head -c 20000000 /dev/urandom >/run/www/blob; sha256sum </run/www/blob',
-  );
-  to.spawn(['busybox', 'httpd', '-f', '-p', '5000', '-h', '/run/www']);
-  // Not in a pipe: that would hide that nobody listens yet.
-  const fetch = `busybox wget -q -O /run/fetched http://${to.address}:5000/blob && sha256sum </run/fetched`;
-  const received = await eventually('the file is fetched', NOTICED_MS, () =>
-    from.script(fetch, { timeoutMs: 30_000 }),
-  );
-  assert.equal(received, sent);
 }
 
 async function millisecondsUntil(check: () => Promise<void>): Promise<number> {
