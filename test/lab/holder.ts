@@ -3,9 +3,11 @@
  * close(); the kernel takes the namespaces away with their last process. Nothing is named on the machine.
  */
 import { readdir, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LongProcess, outputOf, type ProcessResult, type RunOptions, runProcess } from './process.js';
 
 const START_MS = 10_000;
+const LONGEST_END_MS = 3000;
 
 export class Holder {
   readonly #keeper: LongProcess;
@@ -58,12 +60,22 @@ export class Holder {
   async close(): Promise<void> {
     const ends = await Promise.allSettled(this.#inner.map((inner) => inner.close()));
     await Promise.allSettled(this.#running.map((process) => process.stop()));
-    const strays = this.#keeper.isRunning ? await this.#strays() : [];
+    const strays = this.#keeper.isRunning ? await this.#lastingStrays() : [];
     for (const pid of strays) process.kill(pid, 'SIGKILL');
     this.#keeper.signal('SIGKILL');
     await this.#keeper.exited;
     if (strays.length > 0) throw new Error(`Processes were left in a namespace: ${strays.join(', ')}`);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  /** A process that a test has made end without being its parent may take a moment more. */
+  async #lastingStrays(): Promise<number[]> {
+    const end = performance.now() + LONGEST_END_MS;
+    for (;;) {
+      const strays = await this.#strays();
+      if (strays.length === 0 || performance.now() >= end) return strays;
+      await sleep(50);
+    }
   }
 
   async #strays(): Promise<number[]> {

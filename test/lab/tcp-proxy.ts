@@ -6,6 +6,8 @@ export class TcpProxy {
   receivedBytes = 0;
   readonly #targetPort: number;
   readonly #sockets = new Set<Socket>();
+  /** Those of them that lead to the target. */
+  readonly #targets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
   #isPaused = false;
@@ -43,6 +45,11 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** The connections there are still take requests to the target, and bring no byte of its answers. */
+  keepAnswers(): void {
+    for (const target of this.#targets) target.pause();
+  }
+
   resume(): void {
     this.#isPaused = false;
     for (const socket of this.#sockets) socket.resume();
@@ -73,6 +80,8 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     const target = connect(this.#targetPort, '127.0.0.1');
+    this.#targets.add(target);
+    target.on('close', () => this.#targets.delete(target));
     this.#join(client, target, () => {});
     this.#join(target, client, (bytes) => this.#onReceived(bytes));
   }
