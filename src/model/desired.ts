@@ -13,7 +13,7 @@ import type { Desired } from './diff.js';
 import { type DesiredDocker, desiredDocker, dockerSettings } from './docker/desired-docker.js';
 import { dockerOptionsFile, subnetEnv } from './env-files.js';
 import type { HostFacts } from './host.js';
-import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
+import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, subnetKey, sysctlKey } from './keys.js';
 import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
 import { leaseMisfit } from './lease-misfit.js';
 import { prefixesOf } from './lease-overlaps.js';
@@ -23,6 +23,7 @@ import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlSt
 import type { ResourceKey } from './plan.js';
 import { conflictText, consentText, holderOf, type Renumbering, renumbering } from './renumbering.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
+import { TrackedList } from './tracked-list.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
 
 export interface DesiredInput {
@@ -298,17 +299,18 @@ function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean
   return isSameHost(publicIps, own);
 }
 
-/** The other hosts' leases that are gone for a moment, where nobody has taken their place. */
-function heldLeases({ leases, held = [] }: StoreView, own: PublicIps): readonly Lease[] {
-  if (held.length === 0) return held;
-  const present = leases.flatMap(({ subnets }) => prefixesOf(subnets));
-  const isFree = (prefix: Prefix) => !present.some((other) => overlaps(prefix, other));
-  return held.filter((lease) => !isHeldBy(own, lease) && prefixesOf(lease.subnets).every(isFree));
+/** The other hosts' leases that are gone for a moment. */
+function heldLeases({ held = [] }: StoreView, own: PublicIps): readonly Lease[] {
+  return held.filter((lease) => !isHeldBy(own, lease));
 }
 
+/** Still a tracked list: what is held comes and goes while hosts do, among however many others. */
 function withHeld(others: readonly Lease[], store: StoreView, own: PublicIps): readonly Lease[] {
   const held = heldLeases(store, own);
-  return held.length === 0 ? others : [...others, ...held];
+  if (held.length === 0) return others;
+  const tracked = TrackedList.of(others);
+  if (tracked === undefined) return [...others, ...held];
+  return tracked.edited(held.map((lease) => [`held ${subnetKey(lease.subnets)}`, lease])).list;
 }
 
 /** The other host's lease on the subnet that this host has in use. */

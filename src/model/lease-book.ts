@@ -3,7 +3,7 @@
  * that a changed lease is held against those that it overlaps and no others.
  */
 import type { Lease } from './lease.js';
-import { addTo, overlapping, removeFrom, withoutOverlaps } from './lease-overlaps.js';
+import { addTo, overlapping, prefixesOf, removeFrom, withoutOverlaps } from './lease-overlaps.js';
 import { OverlapIndex } from './overlap-index.js';
 import { PersistentMap } from './persistent-map.js';
 import type { LeaseHolders, QuarantinedLease } from './store-view.js';
@@ -50,6 +50,11 @@ export class LeaseBook {
     );
     this.#leases = this.#leases.edited(keys.map((key, at) => [key, fit(afters[at])]));
     this.#judge(this.#touched([...befores, ...afters].flatMap((read) => fit(read) ?? [])));
+  }
+
+  /** No entry that could be a peer has an address in common with any of these. */
+  isFree({ subnets }: Lease): boolean {
+    return prefixesOf(subnets).every((prefix) => this.#index.overlapping(prefix).next().done);
   }
 
   #forget(read: ReadEntry['read'] | undefined): void {

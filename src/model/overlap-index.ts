@@ -31,7 +31,7 @@ export class OverlapIndex<T> {
   }
 
   /** The holders of every prefix that has an address in common with this one. */
-  *overlapping(prefix: Prefix): Iterable<T> {
+  *overlapping(prefix: Prefix): Generator<T, void> {
     let place: Place<T> | undefined = this.#roots[familyOf(prefix)];
     for (const bit of wayTo(prefix)) {
       yield* place.holders;

@@ -8,8 +8,8 @@ const LEVELS = 3;
 const BRANCH_BITS = 5;
 const BRANCHES = 1 << BRANCH_BITS;
 
-type Entry<V> = readonly [key: string, value: V];
-type Leaf<V> = readonly Entry<V>[];
+/** Keys and values by turns: most have one of each. */
+type Leaf<V> = readonly (string | V)[];
 /** Levels of nodes, then leaves; a part without keys is undefined. */
 type Part<V> = Node<V> | Leaf<V> | undefined;
 type Node<V> = readonly Part<V>[];
@@ -109,13 +109,19 @@ function valueIn<V>(root: Node<V> | undefined, key: string): V | undefined {
   for (let level = 0; level < LEVELS && part !== undefined; level++) {
     part = (part as Node<V>)[branchOf(hash, level)];
   }
-  return (part as Leaf<V> | undefined)?.find(([other]) => other === key)?.[1];
+  return part === undefined ? undefined : valueInLeaf(part as Leaf<V>, key);
 }
 
-function leafWith<V>(leaf: Leaf<V> = [], key: string, value: V | undefined): Leaf<V> | undefined {
-  const others = leaf.filter(([other]) => other !== key);
-  const entries = value === undefined ? others : [...others, [key, value] as const];
-  return entries.length === 0 ? undefined : entries;
+function valueInLeaf<V>(leaf: Leaf<V>, key: string): V | undefined {
+  for (let at = 0; at < leaf.length; at += 2) if (leaf[at] === key) return leaf[at + 1] as V;
+  return undefined;
+}
+
+function leafWith<V>(leaf: Leaf<V> | undefined, key: string, value: V | undefined): Leaf<V> | undefined {
+  if (leaf === undefined) return value === undefined ? undefined : [key, value];
+  const others = leaf.filter((_, at) => leaf[at & ~1] !== key);
+  if (value !== undefined) others.push(key, value);
+  return others.length === 0 ? undefined : others;
 }
 
 function* partDifferences<V>(left: Part<V>, right: Part<V>, level: number): Iterable<string> {
@@ -130,9 +136,12 @@ function* partDifferences<V>(left: Part<V>, right: Part<V>, level: number): Iter
 }
 
 function* leafDifferences<V>(left: Leaf<V>, right: Leaf<V>): Iterable<string> {
-  const valueAt = (leaf: Leaf<V>, key: string) => leaf.find(([other]) => other === key)?.[1];
-  for (const [key, value] of left) if (valueAt(right, key) !== value) yield key;
-  for (const [key] of right) if (valueAt(left, key) === undefined) yield key;
+  for (const key of keysIn(left)) if (valueInLeaf(left, key) !== valueInLeaf(right, key)) yield key;
+  for (const key of keysIn(right)) if (valueInLeaf(left, key) === undefined) yield key;
+}
+
+function* keysIn<V>(leaf: Leaf<V>): Iterable<string> {
+  for (let at = 0; at < leaf.length; at += 2) yield leaf[at] as string;
 }
 
 function branchOf(hash: number, level: number): number {

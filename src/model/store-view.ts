@@ -22,7 +22,7 @@ export interface StoreView {
   /** Fit to be peers; no two of them overlap. */
   readonly leases: readonly Lease[];
   readonly quarantined: readonly QuarantinedLease[];
-  /** Leases that went away just now: peers for a moment longer, since their hosts may be back in it. */
+  /** Leases that went away just now: peers for a moment longer, since their hosts may be back in it. Nobody else's overlaps one of them. */
   readonly held?: readonly Lease[];
   /** How many of those went with most others at once. */
   readonly vanished?: number;

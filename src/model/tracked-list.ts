@@ -2,7 +2,7 @@
  * Lists that tell what changed from one to another without being read through. To everybody else they are arrays like any
  * other; whoever works with each item, and remembers what came of it, works with the changed ones alone.
  *
- * What is done for a change does not depend on how long the list is, but for one copy of its memory (10 µs for ten
+ * What is done for a change does not depend on how long the list is, but for one copy of its memory (20 µs for ten
  * thousand items). docs/decisions/0012-work-for-what-changed.md.
  */
 import { type MapDraft, PersistentMap } from './persistent-map.js';
@@ -21,11 +21,11 @@ const TRACKED = new WeakMap<readonly unknown[], TrackedList<unknown>>();
 export class TrackedList<T> {
   /** In no particular order. */
   readonly list: readonly T[];
-  /** Index in the list → key. */
-  readonly #keys: PersistentMap<string>;
+  /** Of each item, at the same index. */
+  readonly #keys: readonly string[];
   readonly #places: PersistentMap<Place<T>>;
 
-  private constructor(list: readonly T[], keys: PersistentMap<string>, places: PersistentMap<Place<T>>) {
+  private constructor(list: readonly T[], keys: readonly string[], places: PersistentMap<Place<T>>) {
     this.list = list;
     this.#keys = keys;
     this.#places = places;
@@ -33,7 +33,7 @@ export class TrackedList<T> {
   }
 
   static empty<T>(): TrackedList<T> {
-    return new TrackedList<T>([], PersistentMap.empty(), PersistentMap.empty());
+    return new TrackedList<T>([], [], PersistentMap.empty());
   }
 
   /** The state that `list` belongs to; undefined for a list that somebody else made. */
@@ -51,17 +51,17 @@ export class TrackedList<T> {
     for (const [key, item] of edits) {
       const place = draft === undefined ? this.#places.get(key) : draft.places.get(key);
       if (place?.item === item) continue;
-      draft ??= { list: this.list.slice(), keys: this.#keys.draft(), places: this.#places.draft() };
+      draft ??= { list: this.list.slice(), keys: this.#keys.slice(), places: this.#places.draft() };
       if (item !== undefined) put(draft, place?.index ?? draft.list.length, key, item);
       else if (place !== undefined) takeOut(draft, place.index);
     }
-    return draft === undefined ? this : new TrackedList(draft.list, draft.keys.map(), draft.places.map());
+    return draft === undefined ? this : new TrackedList(draft.list, draft.keys, draft.places.map());
   }
 
   /** The keys of the items that are not the very same in both; against an empty list in this one's order. */
   *differences(other: TrackedList<T>): Iterable<string> {
     if (other.list.length === 0) {
-      for (let index = 0; index < this.list.length; index++) yield this.#keys.get(String(index)) as string;
+      yield* this.#keys;
       return;
     }
     for (const key of this.#places.differences(other.#places)) {
@@ -73,22 +73,21 @@ export class TrackedList<T> {
 
 interface Draft<T> {
   readonly list: T[];
-  readonly keys: MapDraft<string>;
+  readonly keys: string[];
   readonly places: MapDraft<Place<T>>;
 }
 
 function put<T>({ list, keys, places }: Draft<T>, index: number, key: string, item: T): void {
   list[index] = item;
-  keys.set(String(index), key);
+  keys[index] = key;
   places.set(key, { index, item });
 }
 
 /** The last item moves to the place that becomes free. */
 function takeOut<T>(draft: Draft<T>, index: number): void {
   const { list, keys, places } = draft;
-  const lastIndex = list.length - 1;
-  const [key, lastKey, last] = [keys.get(String(index)), keys.get(String(lastIndex)), list.pop()];
-  keys.set(String(lastIndex), undefined);
-  if (index !== lastIndex) put(draft, index, lastKey as string, last as T);
-  places.set(key as string, undefined);
+  const key = keys[index] as string;
+  const [lastKey, last] = [keys.pop() as string, list.pop() as T];
+  if (index !== list.length) put(draft, index, lastKey, last);
+  places.set(key, undefined);
 }

@@ -17,7 +17,7 @@ import {
   type WatchEnd,
 } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
-import { CONFIG_KEY, isLeaseKey, storeReader, storeView } from '../wire/flannel-store.js';
+import { CONFIG_KEY, isLeaseKey, storeReader } from '../wire/flannel-store.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { withChildAbort } from './child-abort.js';
 import { Departures, GRACE_MS } from './departures.js';
@@ -113,10 +113,7 @@ export class StoreMirror implements StoreAccess {
     if (!this.#isRead) return undefined;
     const declared = this.#deps.declared?.();
     if (this.#view === undefined || this.#viewedFor !== declared) {
-      const view = this.#read(this.#mirrored.entries, declared);
-      const held = storeView(this.#departures.held, declared).leases;
-      const { vanished } = this.#departures;
-      this.#view = held.length === 0 ? view : { ...view, held, vanished };
+      this.#view = this.#read(this.#mirrored.entries, declared, this.#departures);
       this.#viewedFor = declared;
     }
     return this.#view;

@@ -31,6 +31,12 @@ export function leaseEntryKey(subnets: Subnets): string {
   return SUBNETS + subnetKey(subnets);
 }
 
+/** Entries that are gone, and are to count for a moment longer; how many of them went with most others. */
+export interface Departed {
+  readonly held: readonly StoreEntry[];
+  readonly vanished: number;
+}
+
 /** `declared` is the file's network, where it declares one: a lease has its place in that or in the store's. */
 export function storeView(entries: Iterable<StoreEntry>, declared?: NetworkConfig): StoreView {
   const edits = [...entries].map((entry) => [entry.key, entry] as const);
@@ -42,11 +48,15 @@ export function storeView(entries: Iterable<StoreEntry>, declared?: NetworkConfi
  * A storeView that remembers what it read: what did not change since the call before is not read again, so a change of
  * one lease costs the same among a hundred and among ten thousand.
  */
-export function storeReader(): (entries: TrackedList<StoreEntry>, declared?: NetworkConfig) => StoreView {
+export function storeReader(): (
+  entries: TrackedList<StoreEntry>,
+  declared?: NetworkConfig,
+  departed?: Departed,
+) => StoreView {
   const reading = new DerivedList<StoreEntry, ReadEntry>();
   const book = new LeaseBook();
 
-  return (entries, declared) => {
+  return (entries, declared, departed = { held: [], vanished: 0 }) => {
     const config = entries.get(CONFIG_KEY);
     const network = config && readNetwork(config.value);
     // While the file's network and the store's are in conflict a host goes on in the one that it is up in: one wrong
@@ -59,11 +69,16 @@ export function storeReader(): (entries: TrackedList<StoreEntry>, declared?: Net
       ),
     );
     const { leases, quarantined, holders } = book;
+    const held = departed.held.flatMap((entry) => {
+      const read = readLease(entry, networks);
+      return 'reason' in read || !book.isFree(read) ? [] : read;
+    });
     return {
       ...(config && network && { network, networkRevision: config.modRevision }),
       leases,
       quarantined,
       holders,
+      ...(departed.held.length > 0 && { held, vanished: departed.vanished }),
       get taken() {
         return [...leases, ...quarantined].flatMap(({ subnets }) => prefixesOf(subnets));
       },

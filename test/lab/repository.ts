@@ -14,7 +14,11 @@ export function repositoryRoot(): string {
 }
 
 /** Node's, as bin/flannelette has them. */
-export const NODE_OPTIONS = ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=1'] as const;
+export const NODE_OPTIONS = [
+  '--max-semi-space-size=1',
+  '--heap-growing-percent=50',
+  '--v8-pool-size=1',
+] as const;
 
 /** The command line of the program as built beside the running test. */
 export function flannelette(...args: readonly string[]): readonly string[] {

@@ -198,6 +198,22 @@ test('a changed network is applied to leases that were read before', () => {
   assert.equal(read(listed([NETWORK, lease])).leases.length, 1);
 });
 
+test('a lease that went away is held while nobody else has taken its subnet', () => {
+  const read = storeReader();
+  const gone = leaseEntry('10.5.1.0-24', '192.0.2.1', 2);
+  const departed = { held: [gone, entry('subnets/10.5.9.0-24', 'garbage', 3)], vanished: 1 };
+  const { held, vanished, leases } = read(listed([NETWORK]), undefined, departed);
+  assert.deepEqual(
+    held?.map(({ subnets }) => subnets.ipv4),
+    ['10.5.1.0/24'],
+  );
+  assert.equal(vanished, 1);
+  assert.deepEqual(leases, []);
+  const taken = listed([NETWORK, leaseEntry('10.5.0.0-23', '192.0.2.7', 4)]);
+  assert.deepEqual(read(taken, undefined, departed).held, []);
+  assert.equal('held' in read(taken), false);
+});
+
 function listed(entries: readonly StoreEntry[]): TrackedList<StoreEntry> {
   return TrackedList.empty<StoreEntry>().edited(entries.map((entry) => [entry.key, entry]));
 }
