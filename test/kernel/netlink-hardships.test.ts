@@ -14,6 +14,7 @@ import { outputOf, runProcess } from '../lab/process.js';
 const MODULE = JSON.stringify(new URL('../../src/sys/netlink/netlink.js', import.meta.url).href);
 const WAKE_MS = 5000;
 const MANY_ROUTES = 10_000;
+const MANY_EVENTS = 10_000;
 
 async function withNetlink(body: (netlink: KernelNetlink) => Promise<void>): Promise<void> {
   await inFreshNamespace(async () => {
@@ -169,6 +170,28 @@ describe('KernelNetlink', () => {
         const before = wakes;
         await netlink.request(routeRequests('add-route', 1));
         await eventually('a wake by the next event', WAKE_MS, () => assert.ok(wakes > before));
+      } finally {
+        end.abort();
+      }
+    }));
+
+  it('wakes at once for one event, and a hundred times a second at most for many', () =>
+    withNetlink(async (netlink) => {
+      await givenTun(netlink);
+      const end = new AbortController();
+      try {
+        let wakes = 0;
+        netlink.watch(['ipv4-route'], () => wakes++, end.signal);
+        const start = performance.now();
+        await script(`
+          for i in $(seq ${MANY_EVENTS / 2}); do
+            echo route add 10.1.0.0/24 dev flannel0
+            echo route delete 10.1.0.0/24 dev flannel0
+          done | ip -batch -`);
+        await eventually('a wake', WAKE_MS, () => assert.ok(wakes > 0));
+        // The first two events each, then those of 10 ms together.
+        const most = 2 + (performance.now() - start) / 10;
+        assert.ok(wakes <= most, `${wakes} wakes, must be at most ${most}`);
       } finally {
         end.abort();
       }
