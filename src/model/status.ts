@@ -43,15 +43,18 @@ export function objectStatuses(
       statuses.set(key, {
         key,
         state: 'contested',
-        reason: `${verb}: ${reason}, again and again: ${CONTESTED}`,
+        reason: `${verb}: ${reason}, again and again: ${contested(key)}`,
       });
     } else statuses.set(key, { key, state: 'pending', reason: `${verb}: ${reason}` });
   }
   return [...statuses.values()];
 }
 
-const CONTESTED =
-  'another program undoes it (systemd-networkd does with ManageForeignRoutes=yes); `apply` tries at once';
+/** Who may do that to routes is known. */
+function contested(key: ResourceKey): string {
+  const suspect = key.startsWith('route:') ? ' (systemd-networkd does with ManageForeignRoutes=yes)' : '';
+  return `somebody undoes it${suspect}; \`apply\` tries at once`;
+}
 
 /** Keys that others may count on: wanted, there, and nothing foreign in their place. */
 export function presentKeys(desiredKeys: readonly ResourceKey[], remaining: Plan): readonly ResourceKey[] {

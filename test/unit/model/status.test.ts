@@ -58,7 +58,20 @@ const CASES: readonly {
         key: KEY,
         state: 'contested',
         reason:
-          'update: via none, want eth0, again and again: another program undoes it (systemd-networkd does with ManageForeignRoutes=yes); `apply` tries at once',
+          'update: via none, want eth0, again and again: somebody undoes it (systemd-networkd does with ManageForeignRoutes=yes); `apply` tries at once',
+      },
+    ],
+  },
+  {
+    name: 'of a contested lease no program is suspected that fights about routes',
+    wanted: ['lease:4.0.7.0-24'],
+    remaining: remaining(action('create', 'lease:4.0.7.0-24')),
+    results: [{ key: 'lease:4.0.7.0-24', outcome: 'held' }],
+    want: [
+      {
+        key: 'lease:4.0.7.0-24',
+        state: 'contested',
+        reason: 'create: via none, want eth0, again and again: somebody undoes it; `apply` tries at once',
       },
     ],
   },
