@@ -13,7 +13,7 @@ const LOOPBACK_ADDRESSES = ['127.0.0.1/8', '::1/128'].map(parseInterfaceAddress)
 /** Every method throws Refusal where the kernel says no. */
 export class FakeStack {
   readonly links = new FakeLinks();
-  readonly sysctls = new FakeSysctls();
+  readonly sysctls = new FakeSysctls((group) => this.#notify(group));
   readonly fib = new FakeFib(this.links);
   readonly neighbours = new FakeNeighbours(this.links);
   readonly #notify: (group: NetlinkGroup, neighbourOn?: string) => void;

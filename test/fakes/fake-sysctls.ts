@@ -20,7 +20,11 @@ export class FakeSysctls {
   /** Keys that were written since their device appeared, by us or by others. */
   readonly #written = new Set<string>();
 
-  constructor() {
+  readonly #notify: (group: 'ipv4-netconf' | 'ipv6-netconf') => void;
+
+  /** `notify` is told of each change that the kernel tells of: whether something is forwarded. */
+  constructor(notify: (group: 'ipv4-netconf' | 'ipv6-netconf') => void) {
+    this.#notify = notify;
     this.addDevice('all');
     this.addDevice('default');
   }
@@ -47,8 +51,11 @@ export class FakeSysctls {
     const key = canonical(name);
     if (!this.#values.has(key)) throw new Refusal('ENOENT', 'no such file or directory');
     if (!/^-?\d+$/.test(value)) throw new Refusal('EINVAL', 'invalid argument');
+    const isOther = this.#values.get(key) !== value;
     this.#values.set(key, value);
     this.#written.add(key);
+    const family = /^net\.(ipv[46])\.conf\..*\.forwarding$/.exec(key)?.[1];
+    if (isOther && family !== undefined) this.#notify(family === 'ipv4' ? 'ipv4-netconf' : 'ipv6-netconf');
     // Forwarding for all is forwarding for each device, now and later (inet_forward_change in net/ipv4/devinet.c).
     const prefix = /^(net\.ipv[46]\.conf\.)all\.forwarding$/.exec(key)?.[1];
     if (prefix === undefined) return;

@@ -24,7 +24,7 @@ interface Content {
 }
 
 export class EtcdServer {
-  /** Called after every change, with what changed. */
+  /** Called after every change, with what changed; nothing: another history has begun. */
   onChange: (events: readonly StoreEvent[]) => void = () => {};
   readonly #time: VirtualTime;
   readonly #watchers = new Set<Watcher>();

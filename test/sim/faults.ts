@@ -3,6 +3,7 @@ import { type Address, parseInterfaceAddress, parsePrefix } from '../../src/mode
 import { type Random, SystemError } from '../../src/ports.js';
 import { Refusal } from '../fakes/fake-fib.js';
 import type { Fleet } from './fleet.js';
+import { freeKey, leaseOf, removeKey, write } from './operator.js';
 import { CONFIG_PATH, DOCKER_OPTIONS, NETWORK, SUBNET_ENV } from './settings.js';
 import type { SimHost } from './sim-host.js';
 
@@ -94,9 +95,22 @@ const STORE_FAULTS: readonly Fault[] = [
     if (own !== undefined) write(fleet, own.key, leaseOf(fleet.freshAddress()));
     return () => own && removeKey(fleet, own.key);
   }),
+  fault('own lease rewritten', ({ server, tell }, host) => {
+    const own = server.snapshot().entries.find(({ value }) => isOf(host, value));
+    if (own === undefined) return undefined;
+    const value = leaseOf(host.addresses.at(-1) as Address).replace('}', ',"BackendType":"vxlan"}');
+    tell(`somebody puts ${own.key} ${value}`);
+    server.put({ ...own, value, expected: own.modRevision });
+    return undefined;
+  }),
   fault('another host joins', (fleet, _, random) => {
     const key = freeKey(fleet, random);
     write(fleet, key, leaseOf(fleet.freshAddress()));
+    return () => removeKey(fleet, key);
+  }),
+  fault('a lease changes its owner often', (fleet, _, random) => {
+    const key = freeKey(fleet, random);
+    for (let count = 0; count < 12; count++) write(fleet, key, leaseOf(fleet.freshAddress()));
     return () => removeKey(fleet, key);
   }),
   fault('garbage in a lease', (fleet, host, random) => {
@@ -134,30 +148,8 @@ const GARBAGE: readonly ((host: SimHost) => string)[] = [
 
 const GARBAGE_KEYS = ['10.5.3.7-24', '10.5.0.0-0', '10.5.4.0-33', 'x', '..', '10.6.0.0-24', '999.1.1.1-24'];
 
-function leaseOf(address: string): string {
-  return `{"PublicIP":"${address.split('/')[0]}","PublicIPv6":null}`;
-}
-
 function isOf(host: SimHost, value: string): boolean {
   return value.includes(`"${host.addresses.at(-1)}"`);
-}
-
-function freeKey({ server }: Fleet, random: Random): string {
-  for (;;) {
-    const key = `subnets/10.5.${1 + Math.floor(random.next() * 254)}.0-24`;
-    if (server.entry(key) === undefined) return key;
-  }
-}
-
-/** As any client could: unconditionally and on no lease. */
-function write({ server, tell }: Fleet, key: string, value: string): void {
-  tell(`somebody puts ${key} ${value.slice(0, 80)}`);
-  server.put({ key, value, expected: server.entry(key)?.modRevision ?? 0n, lease: '0' });
-}
-
-function removeKey({ server, tell }: Fleet, key: string): void {
-  tell(`somebody deletes ${key}`);
-  server.delete(key, server.entry(key)?.modRevision ?? 0n);
 }
 
 function deleteKeys(fleet: Fleet, matches: (value: string) => boolean): void {
@@ -383,6 +375,22 @@ export const FAULTS: readonly Fault[] = [
   ...PROCESS_FAULTS,
   ...FILE_FAULTS,
 ];
+
+/** Those whose effect is over in a moment, also when nothing but a watch tells of them. */
+export const FOLLOWED_AT_ONCE: readonly Fault[] = [
+  'own lease rewritten',
+  'another host joins',
+  'a lease changes its owner often',
+  'link down',
+  'MTU changed',
+  'address removed',
+  'route deleted',
+  'forwarding turned off',
+  'ruleset flushed',
+  'FORWARD flushed',
+  'foreign rule in our chain',
+  'file deleted',
+].map((name) => FAULTS.find((one) => one.name === name) as Fault);
 
 /** What is not there cannot be broken. */
 export function isNothingToBreak(error: unknown): boolean {

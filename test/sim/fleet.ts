@@ -4,6 +4,7 @@ import type { Random } from '../../src/ports.js';
 import { seededRandom } from '../fakes/seeded-random.js';
 import { EtcdServer } from './etcd-server.js';
 import { expectedLines, heldSubnets } from './expected-host.js';
+import { Holdings } from './holdings.js';
 import * as invariants from './invariants.js';
 import { isRecord, type Settings, SUBNET_ENV } from './settings.js';
 import { SimHost } from './sim-host.js';
@@ -39,9 +40,7 @@ export class Fleet {
   readonly passedMs = { stepped: 0, leapt: 0 };
   readonly #hash = createHash('sha256');
   readonly #watched = new Map<SimHost, Watched>();
-  readonly #owners = new Map<string, invariants.Ownership>();
-  /** `subnet publicIp` → since when etcd holds it. */
-  #heldSince = new Map<string, number>();
+  readonly #holdings = new Holdings();
   #storeWrites = 0;
   #hasChanged = false;
   #checkedMs = 0;
@@ -52,7 +51,7 @@ export class Fleet {
     this.random = seededRandom(seed);
     this.time = new VirtualTime(this.random);
     this.server = new EtcdServer(this.time);
-    this.server.onChange = () => this.#onStoreChange();
+    this.server.onChange = (events) => this.#onStoreChange(events.length === 0);
     const witness = {
       tell: (line: string) => this.tell(line),
       onStoreWrite: (host: SimHost, what: string, before: string | undefined) => {
@@ -185,8 +184,10 @@ export class Fleet {
     this.#hasChanged = false;
     this.#checkedMs = nowMs;
     const hosts = this.hosts.map((host) => this.#forwarding(host));
-    this.breach(invariants.deliveredToOwnersOnly(hosts, this.#owners, nowMs));
-    this.breach(invariants.oneForwarderPerSubnet(hosts, this.#owners, nowMs));
+    const { owners } = this.#holdings;
+    this.breach(invariants.deliveredToOwnersOnly(hosts, owners, nowMs));
+    this.breach(invariants.oneForwarderPerSubnet(hosts, owners, nowMs));
+    this.breach(invariants.forwardsForItsOwn(hosts, owners, nowMs));
     if (nowMs - this.#minuteMs >= MINUTE_MS) this.#endMinute(nowMs);
   }
 
@@ -228,12 +229,11 @@ export class Fleet {
         .filter(([subnet, { publicIp }]) => !isShutDown && rows.get(subnet) !== publicIp)
         .map(([subnet, { publicIp }]) => [subnet, publicIp]),
     );
-    const since = (subnet: string) => watched.rows.get(subnet)?.sinceMs ?? 0;
-    this.breach(
-      invariants.removedOnlyWhenGone(host.name, gone, (subnet, publicIp) =>
-        this.#history(subnet, publicIp, since(subnet)),
-      ),
-    );
+    const { nowMs } = this.time;
+    const historyOf = (subnet: string, publicIp: string) =>
+      this.#holdings.history(subnet, publicIp, watched.rows.get(subnet)?.sinceMs ?? 0, nowMs);
+    this.breach(invariants.removedOnlyWhenGone(host.name, gone, historyOf));
+    this.breach(invariants.keptThroughNewHistory(host.name, gone, historyOf, nowMs));
     this.#noteRows(host, watched);
   }
 
@@ -247,12 +247,6 @@ export class Fleet {
     );
   }
 
-  #history(subnet: string, publicIp: string, takenUpMs: number): invariants.PeerHistory {
-    const since = this.#heldSince.get(`${subnet} ${publicIp}`);
-    if (since === undefined) return { absentAtMs: this.time.nowMs };
-    return { absentAtMs: since >= takenUpMs ? since : undefined };
-  }
-
   #forwarding(host: SimHost): invariants.ForwardingHost {
     const { nowMs } = this.time;
     const watched = this.#watchedOf(host);
@@ -262,26 +256,16 @@ export class Fleet {
     return {
       name: host.name,
       addresses: host.addresses.slice(-1),
+      everyAddress: host.addresses,
       subnet: host.dataPlane?.forwarder()?.subnet,
       peers: rowsOf(host),
       informedSinceMs: watched.informedSinceMs,
     };
   }
 
-  #onStoreChange(): void {
+  #onStoreChange(isNewHistory: boolean): void {
     this.#hasChanged = true;
-    const { nowMs } = this.time;
-    const held = heldSubnets(this.server.snapshot().entries);
-    const heldSince = new Map<string, number>();
-    for (const { subnet, publicIp } of held) {
-      const name = `${subnet} ${publicIp}`;
-      heldSince.set(name, this.#heldSince.get(name) ?? nowMs);
-      if (this.#owners.get(subnet)?.publicIp !== publicIp)
-        this.#owners.set(subnet, { publicIp, sinceMs: nowMs });
-    }
-    this.#heldSince = heldSince;
-    const subnets = new Set(held.map(({ subnet }) => subnet));
-    for (const subnet of this.#owners.keys()) if (!subnets.has(subnet)) this.#owners.delete(subnet);
+    this.#holdings.update(heldSubnets(this.server.snapshot().entries), isNewHistory, this.time.nowMs);
   }
 
   #onLog(host: SimHost, loop: string): void {

@@ -9,6 +9,8 @@ export interface ForwardingHost {
   readonly name: string;
   /** Addresses that its kernel has now. */
   readonly addresses: readonly string[];
+  /** Those, and the ones that it had before: leases with them are its own. */
+  readonly everyAddress: readonly string[];
   /** What its packet loop takes for its own; undefined when the loop does not run. */
   readonly subnet: string | undefined;
   /** Subnet → the address that packets to it are sent to. */
@@ -60,6 +62,19 @@ export function oneForwarderPerSubnet(
   );
 }
 
+/** I3 for a host outside the simulation: whoever holds a subnet by etcd forwards for it. */
+export function forwardsForItsOwn(
+  hosts: readonly ForwardingHost[],
+  owners: ReadonlyMap<string, Ownership>,
+  nowMs: number,
+): readonly string[] {
+  return hosts.flatMap((host) => {
+    const owner = host.subnet === undefined ? undefined : owners.get(host.subnet);
+    if (isExcused({ ...host, addresses: host.everyAddress }, owner, nowMs)) return [];
+    return [`I3: ${host.name} forwards for ${host.subnet}; the owner is ${owner?.publicIp}`];
+  });
+}
+
 /** It owns the subnet, nobody else does, or it cannot have known for long that somebody else does. */
 function isExcused(host: ForwardingHost, owner: Ownership | undefined, nowMs: number): boolean {
   if (owner === undefined || host.addresses.includes(owner.publicIp)) return true;
@@ -99,6 +114,8 @@ export function filesWhole(host: string, subnetEnv: string | undefined): readonl
 export interface PeerHistory {
   /** When etcd last did not hold it, since the host took the peer up. */
   readonly absentAtMs: number | undefined;
+  /** When etcd was wiped or restored and did not have it any more, which the host has seen it have. */
+  readonly lostMs: number | undefined;
 }
 
 /** I5: control-plane loss never removes a working peer before its lease has expired by etcd's clock, confirmed by a read. */
@@ -112,6 +129,24 @@ export function removedOnlyWhenGone(
       ? [`I5: ${host} removed peer ${subnet} at ${publicIp}, whose lease etcd held all the time`]
       : [],
   );
+}
+
+/** How long peers are kept that went with the store's former content: less than what the program is told (GRACE_MS). */
+const KEPT_MS = 9_000;
+
+/** E11: whom another history of the store does not have is kept for a while, so that it can take its lease again. */
+export function keptThroughNewHistory(
+  host: string,
+  removed: ReadonlyMap<string, string>,
+  historyOf: (subnet: string, publicIp: string) => PeerHistory,
+  nowMs: number,
+): readonly string[] {
+  return [...removed].flatMap(([subnet, publicIp]) => {
+    const { lostMs } = historyOf(subnet, publicIp);
+    return lostMs === undefined || nowMs - lostMs >= KEPT_MS
+      ? []
+      : [`E11: ${host} removed peer ${subnet} at ${publicIp} ${nowMs - lostMs} ms after etcd lost it`];
+  });
 }
 
 /** What a refresh may come late. */
@@ -195,6 +230,9 @@ export function atFixpoint(likeness: Likeness): readonly string[] {
     ...found.filter((row) => !wanted.includes(row)).map((row) => `has left over peer ${row}`),
   ].map((what) => `I9: ${name} ${what}`);
 }
+
+/** In this time a change at rest is followed: a damped key takes a second, peers are let go of after two. */
+export const FOLLOWED_MS = 5_000;
 
 /** I9, second half. */
 export function silent(host: string, writes: readonly string[]): readonly string[] {

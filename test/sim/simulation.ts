@@ -1,8 +1,8 @@
 /** A world from its seed: hosts start, things go wrong, things calm down, all is well; again and again. */
 import type { Random } from '../../src/ports.js';
-import { FAULTS, type Fault, isNothingToBreak } from './faults.js';
+import { FAULTS, type Fault, FOLLOWED_AT_ONCE, isNothingToBreak } from './faults.js';
 import { Fleet } from './fleet.js';
-import { silent } from './invariants.js';
+import { FOLLOWED_MS, silent } from './invariants.js';
 import type { SimHost } from './sim-host.js';
 
 const SECOND = 1_000;
@@ -50,6 +50,7 @@ export async function simulate(
     await shape.rage(stormMinutes * MINUTE * (0.2 + 0.8 * fleet.random.next()));
     await shape.calmDown();
     await shape.outliveOrphans();
+    await shape.nudge();
     if (fleet.breaches.length === 0) await shape.rest(fleet.random.next() * quietTtls * shape.ttlMs);
   }
   const { hash, trace, breaches, passedMs } = fleet;
@@ -93,7 +94,7 @@ class Storm {
     const { fleet } = this;
     const { random } = fleet;
     const what = anyFault(random);
-    const host = fleet.hosts[Math.floor(random.next() * fleet.hosts.length)] as SimHost;
+    const host = this.#anyHost();
     fleet.tell(`FAULT ${what.name} (${host.name})`);
     this.injected.set(what.name, (this.injected.get(what.name) ?? 0) + 1);
     const end = this.#tryTo(host, () => what.inject(fleet, host, random));
@@ -138,6 +139,34 @@ class Storm {
     await fleet.advance(30 * SECOND);
     const left = fleet.orphansEndMs().length;
     if (left > 0) fleet.breach([`L8: ${left} etcd leases are left that nobody uses`]);
+  }
+
+  /** One thing at a time: it is followed in seconds, since somebody tells of it, and not when a timer comes round. */
+  async nudge(): Promise<void> {
+    const { fleet } = this;
+    // What was repaired often is repaired at leisure for a while.
+    await fleet.advance(SILENCE_MS);
+    for (const { name, inject } of FOLLOWED_AT_ONCE) {
+      if (fleet.breaches.length > 0) return;
+      const host = this.#anyHost();
+      fleet.tell(`NUDGE ${name} (${host.name})`);
+      const end = this.#tryTo(host, () => inject(fleet, host, fleet.random));
+      await this.#isFollowed();
+      if (end === undefined) continue;
+      this.#tryTo(host, end);
+      await this.#isFollowed();
+    }
+  }
+
+  async #isFollowed(): Promise<void> {
+    const { fleet } = this;
+    await fleet.advance(FOLLOWED_MS);
+    fleet.breach(fleet.unlikeness());
+  }
+
+  #anyHost(): SimHost {
+    const { hosts, random } = this.fleet;
+    return hosts[Math.floor(random.next() * hosts.length)] as SimHost;
   }
 
   /** Zero writes from here on. */
