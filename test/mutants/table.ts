@@ -16,20 +16,14 @@ export interface Mutation {
 }
 
 const WORLDS = ['unit/random-worlds'];
+const SIMULATION = ['sim/simulation'];
 
 /** [file, text, replacement, what the program then does] */
 type Row = readonly [string, string, string, string];
 
 /** Each makes the thousand random hosts red: the comparison, the marks, the order, and what every kind compares. */
 const INTO_DIFF: readonly Row[] = [
-  ['model/diff', 'if (differences.length === 0)', 'if (true)', 'changes nothing that is there already'],
-  ['model/diff', 'if (differences.length === 0)', 'if (false)', 'rewrites what is as wanted'],
-  ['model/diff', 'if (!have.ours)', 'if (false)', 'changes what is foreign'],
-  ['model/diff', 'if (!have.ours)', 'if (have.ours)', 'takes ours for foreign, and foreign for ours'],
-  ['model/diff', 'filter(({ key }) => !wanted.has(key))', 'filter(() => true)', 'deletes what is wanted'],
   ['model/diff', 'if (!ours)', 'if (false)', 'deletes what is foreign'],
-  ['model/diff', 'if (!ours)', 'if (true)', 'deletes nothing'],
-  ['model/diff', 'found.get(want.key)', 'undefined', 'creates what is there'],
   [
     'runtime/round',
     'requires.every(isPresent)',
@@ -38,7 +32,6 @@ const INTO_DIFF: readonly Row[] = [
   ],
   ['runtime/round', 'requires.every(isPresent)', 'requires.every(() => true)', 'acts before its time'],
   ['reconcilers/link', 'have.mtu !== want.mtu', 'have.mtu > want.mtu', 'leaves an MTU that is too small'],
-  ['reconcilers/link', 'have.up !== want.up', 'false', 'leaves a device down'],
   ['reconcilers/link', 'have.multiQueue !== want.multiQueue', 'false', "leaves a device's queues"],
   [
     'reconcilers/link',
@@ -49,9 +42,7 @@ const INTO_DIFF: readonly Row[] = [
   ['reconcilers/address', '&& isOurForm(state)', '', "takes an operator's addresses for its own"],
   ['reconcilers/route', 'have.scope !== want.scope', 'false', "leaves a route's scope"],
   ['reconcilers/route', 'route.protocol === protocol &&', '', 'takes the routes of others for its own'],
-  ['reconcilers/sysctl', 'have.value === want.value', 'true', 'leaves settings as they are'],
   ['reconcilers/masquerade', '...have.unreadable', '...[]', 'overlooks foreign rules in its table'],
-  ['reconcilers/forward', 'have.jump === want.jump', 'true', 'leaves its chain without a jump to it'],
   [
     'reconcilers/file',
     'have.content !== want.content',
@@ -59,12 +50,76 @@ const INTO_DIFF: readonly Row[] = [
     'leaves an edited file',
   ],
   ['reconcilers/file', 'have.mode !== want.mode', 'false', 'leaves a file unreadable for Docker'],
-  ['reconcilers/lease', 'equalJson(want[field], have[field])', 'true', "leaves a lease's old attributes"],
   [
     'reconcilers/docker-settings',
     'if (wanted === undefined)',
     'if (false)',
     'leaves its settings in daemon.json',
+  ],
+];
+
+/** Each makes both red: the thousand random hosts and the simulation. */
+const INTO_BOTH: readonly Row[] = [
+  ['model/diff', 'if (differences.length === 0)', 'if (false)', 'rewrites what is as wanted'],
+  ['model/diff', 'if (!have.ours)', 'if (have.ours)', 'takes ours for foreign, and foreign for ours'],
+  ['model/diff', 'filter(({ key }) => !wanted.has(key))', 'filter(() => true)', 'deletes what is wanted'],
+  ['model/diff', 'found.get(want.key)', 'undefined', 'creates what is there'],
+  ['reconcilers/forward', 'have.jump === want.jump', 'true', 'leaves its chain without a jump to it'],
+  ['model/diff', 'if (differences.length === 0)', 'if (true)', 'changes nothing that is there already'],
+  ['model/diff', 'if (!have.ours)', 'if (false)', 'changes what is foreign'],
+  ['model/diff', 'if (!ours)', 'if (true)', 'deletes nothing'],
+  ['reconcilers/link', 'have.up !== want.up', 'false', 'leaves a device down'],
+  ['reconcilers/sysctl', 'have.value === want.value', 'true', 'leaves settings as they are'],
+  ['reconcilers/lease', 'equalJson(want[field], have[field])', 'true', "leaves a lease's old attributes"],
+];
+
+/** Each makes the simulation red: what is about time, failures and a store that changes. */
+const INTO_TIME: readonly Row[] = [
+  ['reconcilers/link', 'have.mtu !== want.mtu', 'false', 'leaves any MTU'],
+  ['reconcilers/peer', 'have.publicIp !== want.publicIp', 'false', 'leaves a peer at its old address'],
+  ['reconcilers/file', 'have.content !== want.content', 'false', 'leaves a file, whatever it says'],
+  [
+    'runtime/lease-keeper',
+    'askedMs + ttlMs / 3',
+    'askedMs + ttlMs',
+    'refreshes a lease when its time is over',
+  ],
+  [
+    'runtime/lease-keeper',
+    'clock.boottimeMs() + this.#retryMs(held)',
+    'clock.boottimeMs() + 86_400_000',
+    'tries a refresh that failed again after a day',
+  ],
+  [
+    'runtime/store-mirror',
+    'const error = await this.#follow(signal);',
+    'const error = await this.#follow(signal); return;',
+    'follows the store until its first failure',
+  ],
+  [
+    'runtime/store-mirror',
+    'this.#isRead = this.#isConfirmed = true',
+    'this.#isRead = true',
+    'never counts the store as confirmed',
+  ],
+  [
+    'runtime/mirrored-entries',
+    'list.revision >= knownBefore',
+    'true',
+    'takes an old backup for the same history',
+  ],
+  ['runtime/event-damper', 'this.#held.set(key, event)', 'void 0', 'loses the last word about a key'],
+  [
+    'runtime/back-off',
+    'firstMs * 2 ** Math.min(failures - 1, 30)',
+    'firstMs',
+    'tries again at full speed for ever',
+  ],
+  [
+    'runtime/daemon',
+    'inputs.subscribe(this.loops.wakeChanged)',
+    'void 0',
+    'does not look when the store has changed',
   ],
 ];
 
@@ -185,6 +240,12 @@ const OTHERS: readonly Mutation[] = [
 ];
 
 export const MUTATIONS: readonly Mutation[] = [
-  ...INTO_DIFF.map(([file, text, replacement, does]) => ({ file, text, replacement, does, red: WORLDS })),
+  ...mutations(INTO_DIFF, WORLDS),
+  ...mutations(INTO_BOTH, [...WORLDS, ...SIMULATION]),
+  ...mutations(INTO_TIME, SIMULATION),
   ...OTHERS,
 ];
+
+function mutations(rows: readonly Row[], red: readonly string[]): readonly Mutation[] {
+  return rows.map(([file, text, replacement, does]) => ({ file, text, replacement, does, red }));
+}
