@@ -1,18 +1,27 @@
 /** Routes over an interface that is not ours tell whose they are by their network alone: what becomes of them when that moves. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { ETCD_URL, type Member, memberAt, onCluster } from '../lab/cluster.js';
 import { eventually } from '../lab/eventually.js';
 
 const FOLLOWED_MS = 60_000;
 
 const REST = `host: { renumber: allow }\nstore: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
-const configOf = (cidr: string) =>
-  `network: { cidr: ${cidr}, publish: always, backend: { type: host-gw } }\n${REST}`;
+const BACKENDS = ['type: host-gw', 'type: vxlan, directRouting: true'];
 
-test('routes over the external interface go with their network, also where nobody knows it any more', {
-  timeout: 120_000,
-}, async (t) => {
+for (const backend of BACKENDS) {
+  test(
+    `routes over the external interface go with their network, also where nobody knows it any more (${backend})`,
+    {
+      timeout: 120_000,
+    },
+    (t) => networkMoves(t, backend),
+  );
+}
+
+async function networkMoves(t: TestContext, backend: string): Promise<void> {
+  const configOf = (cidr: string) =>
+    `network: { cidr: ${cidr}, publish: always, backend: { ${backend} } }\n${REST}`;
   await onCluster({ hosts: 2, config: configOf('4.0.0.0/16') }, async (cluster) => {
     const [publisher, follower] = [memberAt(cluster, 0), memberAt(cluster, 1)];
     await follower.host.writeFile(follower.configPath, REST);
@@ -40,7 +49,7 @@ test('routes over the external interface go with their network, also where nobod
       assert.equal(await routesOf(follower), '');
     });
   });
-});
+}
 
 function routesOf({ host }: Member): Promise<string> {
   return host.output(['ip', 'route', 'show', 'proto', '77']);
