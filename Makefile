@@ -31,7 +31,7 @@ check: dist/.built ## Types, lint, import rules, unit and golden tests, a short 
 	files=$$(scripts/list-tests unit golden sim fuzz) && $(run-tests) --test-concurrency=$$(nproc) $$files
 
 test: root packages dist/.built ## Everything against real kernels and real etcd: root; installs Debian packages
-	files=$$(scripts/list-tests unit golden sim fuzz alone kernel etcd e2e) && $(run-tests) --import ./dist/test/lab/turn.js --test-concurrency=$(JOBS) $$files
+	files=$$(scripts/list-tests unit golden sim fuzz worlds alone kernel etcd e2e) && $(run-tests) --import ./dist/test/lab/turn.js --test-concurrency=$(JOBS) $$files
 
 sim: dist/.built ## Simulate HOURS host-hours of faults (100000), write docs/simulation/result.json; SEED=7 replays one world
 	SEED="$(SEED)" HOURS="$(HOURS)" node dist/test/sim/main.js

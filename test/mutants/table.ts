@@ -15,7 +15,7 @@ export interface Mutation {
   readonly red: readonly string[];
 }
 
-const WORLDS = ['unit/random-worlds'];
+const WORLDS = ['worlds/random-worlds'];
 const SIMULATION = ['sim/simulation'];
 
 /** [file, text, replacement, what the program then does] */
@@ -186,7 +186,7 @@ const OTHERS: readonly Mutation[] = [
     text: 'known.get(state.path)?.includes(state.content) === true',
     replacement: 'true',
     does: 'removes what somebody else wrote',
-    red: ['unit/reconcilers/file', 'unit/random-worlds'],
+    red: ['unit/reconcilers/file', 'worlds/random-worlds'],
   },
   {
     file: 'reconcilers/carry-out',

@@ -1,4 +1,4 @@
-/** What diff, apply and destroy owe to the operator on one host each; random-worlds.test.ts says it of all hosts. */
+/** What diff, apply and destroy owe to the operator on one host each; test/worlds says it of all hosts. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CONFIG_PATH, FakeHost } from '../fakes/fake-host.js';

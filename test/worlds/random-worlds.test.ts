@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { KINDS } from '../../src/model/objects.js';
-import { choices } from '../worlds/choices.js';
-import { checkOnFakes } from '../worlds/fake-bench.js';
-import type { Course } from '../worlds/properties.js';
+import { choices } from './choices.js';
+import { checkOnFakes } from './fake-bench.js';
+import type { Course } from './properties.js';
 
 const WORLDS = 1_000;
 const SEED = 20_261_122;
