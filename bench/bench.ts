@@ -22,13 +22,16 @@ import {
 import { tableText } from './table.js';
 
 async function bench(options: BenchOptions): Promise<void> {
+  const measuredAt = new Date().toISOString();
+  // The short ones first: what fails is known after a few minutes.
+  const scenes = await measuredScenes(options);
   const results: Results = {
-    measuredAt: new Date().toISOString(),
+    measuredAt,
     commit: await commit(),
     machine: await machine(),
     seconds: options.seconds,
     figures: options.measures.length > 0 ? await measuredPaths(options) : [],
-    scenes: await measuredScenes(options),
+    scenes,
   };
   process.stdout.write(`\n${tableText(results)}`);
   if (options.isWhole) await writeDocs(results);

@@ -7,7 +7,7 @@ import { statusOf } from '../test/lab/daemon-status.js';
 import { eventually } from '../test/lab/eventually.js';
 import type { LongProcess } from '../test/lab/process.js';
 import { memoryMb, processSeconds } from './proc.js';
-import type { SceneFigures } from './scenes.js';
+import type { SceneFigures } from './results.js';
 
 const FEW = 1_000;
 const MANY = 10_000;

@@ -3,7 +3,7 @@ import { memberAt } from '../test/lab/cluster.js';
 import { CROWDED_CONFIG, onCrowd } from '../test/lab/crowd.js';
 import { reachEachOther, withContainer } from '../test/lab/sites.js';
 import { memoryMb } from './proc.js';
-import type { SceneFigures } from './scenes.js';
+import type { SceneFigures } from './results.js';
 import { flood, stream } from './traffic.js';
 
 const PEERS = 1_000;

@@ -88,6 +88,9 @@ export interface Figure {
   readonly values: readonly number[];
 }
 
+/** What one scene gives: of each figure one value for each run. */
+export type SceneFigures = Readonly<Partial<Record<SceneFigureName, readonly number[]>>>;
+
 export interface SceneFigure {
   readonly figure: SceneFigureName;
   /** One for each run, in the order taken. */

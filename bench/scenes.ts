@@ -1,11 +1,9 @@
 /** What is measured in a scene of its own, beside the ways between two containers. */
 import { takeChurn, takeJoining } from './joining.js';
 import { takeLoaded } from './loaded.js';
-import type { SceneFigureName } from './results.js';
+import type { SceneFigures } from './results.js';
 import { takeStrangers } from './strangers.js';
 import { takeWorkers } from './workers.js';
-
-export type SceneFigures = Readonly<Partial<Record<SceneFigureName, readonly number[]>>>;
 
 export interface Scene {
   readonly name: string;

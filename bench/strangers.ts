@@ -1,7 +1,7 @@
 /** What a known peer's TCP has left while somebody unknown floods its host: at our port, and at one where nobody listens. */
 import { fileURLToPath } from 'node:url';
 import { Path } from './path.js';
-import type { SceneFigures } from './scenes.js';
+import type { SceneFigures } from './results.js';
 import { stream } from './traffic.js';
 
 const STRANGER = '198.18.0.13';

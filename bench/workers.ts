@@ -1,6 +1,6 @@
 /** What a daemon with two threads carries, as a part of what one with a single thread does. */
 import { Path } from './path.js';
-import type { SceneFigures } from './scenes.js';
+import type { SceneFigures } from './results.js';
 import { flood, stream } from './traffic.js';
 
 const STREAMS = 4;
