@@ -1,11 +1,15 @@
 /** Runs one row: injects, waits, counts, and looks whether all is as it was. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, type RowResult } from './result.js';
 import type { Row, Size } from './row.js';
 import type { Scene } from './scene.js';
+import type { Station } from './station.js';
 
 /** A row that fails this often in a row is not going to succeed. */
 const MOST_FAILURES = 3;
 const ARRIVES_MS = 20_000;
+/** How long it is watched what the daemon costs without the fault; the kernel counts in steps of 10 ms. */
+const BASELINE_MS = { test: 200, standard: 5_000, full: 5_000 } as const;
 
 export type Origin = Pick<RowResult, 'date' | 'commit'>;
 
@@ -33,6 +37,7 @@ class Tally {
 
   async count(row: Row, scene: Scene, size: Size): Promise<void> {
     const { first, probe } = scene;
+    const carrying = row.bar.cpuPercent === undefined ? 0 : await cpuPercentOf(first, BASELINE_MS[size]);
     const mark = probe.mark();
     const [daemon, cpuMs, lines] = [first.daemon, first.cpuMs(), first.daemon.lines.length];
     let ownLoss: number | undefined;
@@ -43,7 +48,7 @@ class Tally {
       this.#healed += times;
       if (healedMs !== undefined) this.#healedMs.push(healedMs);
       if (faultMs !== undefined && daemon === first.daemon) {
-        this.#cpuPercents.push(((first.cpuMs() - cpuMs) / faultMs) * 100);
+        this.#cpuPercents.push(Math.max(0, ((first.cpuMs() - cpuMs) / faultMs) * 100 - carrying));
         this.#linesPerMinute.push(((daemon.lines.length - lines) / faultMs) * 60_000);
       }
     } catch (error) {
@@ -78,6 +83,12 @@ class Tally {
       failures: this.failures,
     };
   }
+}
+
+async function cpuPercentOf(station: Station, ms: number): Promise<number> {
+  const [start, cpuMs] = [performance.now(), station.cpuMs()];
+  await sleep(ms);
+  return ((station.cpuMs() - cpuMs) / (performance.now() - start)) * 100;
 }
 
 /** Enough to tell what it was. */

@@ -20,10 +20,12 @@ await Scene.play(async (scene) => {
   }
 });
 
-/** Those on the side network all in the first part, so that it is opened once; the others in turn. */
+/** Those of a stage all in one part, so that it is set once; the others in turn. */
 function rowsOf(number: number): readonly Row[] {
   const usual = ROWS.filter(({ stage }) => stage === undefined);
-  const aside = ROWS.filter(({ stage }) => stage !== undefined);
   const mine = usual.filter((_, index) => index % of === number);
-  return number === 0 ? [...mine, ...aside] : mine;
+  const staged = ROWS.filter(
+    ({ stage }) => stage !== undefined && number === (stage === 'side' ? 0 : of - 1),
+  );
+  return [...mine, ...staged];
 }

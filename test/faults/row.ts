@@ -7,7 +7,7 @@ export interface Bar {
   readonly healedMs?: number;
   /** Packets of one way that the worst injection may cost, of 1,000 a second. */
   readonly lost?: number;
-  /** Processor time of the daemon meanwhile, percent of one core. */
+  /** Processor time of the daemon meanwhile, percent of one core, beyond what carrying the probe's packets costs. */
   readonly cpuPercent?: number;
   /** Lines in the daemon's log for each minute of the fault. */
   readonly logLinesPerMinute?: number;
@@ -32,6 +32,12 @@ export interface Injection {
   readonly times?: number;
 }
 
+/**
+ * Where a row is played that is not played on the three hosts alone: beside them the network of side-network.ts, or the
+ * network with another backend.
+ */
+export type Stage = 'side' | 'vxlan' | 'host-gw';
+
 export interface Row {
   /** As the issue tracker of faults has it: K4. */
   readonly id: string;
@@ -41,8 +47,7 @@ export interface Row {
   readonly expected: string;
   readonly bar: Bar;
   readonly counts: Counts;
-  /** Where it is played; default: the three hosts alone. `side`: beside them the network of side-network.ts. */
-  readonly stage?: 'side';
+  readonly stage?: Stage;
   /** Why the bar is another than one would expect. */
   readonly remark?: string;
   inject(scene: Scene, size: Size): Promise<Injection>;

@@ -9,7 +9,6 @@ export const LEFT_OUT: readonly LeftOut[] = [
     fault: 'a foreign, more specific route inside the network',
     why: 'it is not noticed: the kernel follows it, and nothing of ours is in its place',
   },
-  { id: 'K8', fault: 'a neighbour or forwarding entry is removed', why: 'the udp backend has none' },
   {
     id: 'P4',
     fault: 'an upgrade in place, with descriptors handed over',

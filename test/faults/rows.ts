@@ -6,6 +6,7 @@ import { ETCD_ROWS } from './rows/etcd.js';
 import { EXTERNAL_ROWS } from './rows/external.js';
 import { FILE_ROWS } from './rows/files.js';
 import { KERNEL_ROWS } from './rows/kernel.js';
+import { KERNEL_BACKEND_ROWS } from './rows/kernel-backends.js';
 import { LEASE_ROWS } from './rows/lease.js';
 import { LINE_ROWS } from './rows/line.js';
 import { LOAD_ROWS } from './rows/load.js';
@@ -28,6 +29,7 @@ export const ROWS: readonly Row[] = [
   ...LEASE_ROWS,
   ...LINE_ROWS,
   ...SIDE_ROWS,
+  ...KERNEL_BACKEND_ROWS,
   ...EXTERNAL_ROWS,
   ...DATA_ROWS,
   ...PACKET_ROWS,

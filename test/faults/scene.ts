@@ -15,13 +15,16 @@ import type { LongProcess } from '../lab/process.js';
 import { reachEachOther } from '../lab/sites.js';
 import { storeOf } from '../lab/store-content.js';
 import { Probe } from './probe.js';
-import type { Row } from './row.js';
+import type { Stage } from './row.js';
 import { SideNetwork } from './side-network.js';
-import { Station } from './station.js';
+import { HEALED_MS, Station } from './station.js';
 
 export const CONFIG = `network: { cidr: 4.0.0.0/16, ipMasq: true }
 store: { etcd: { endpoints: ["${ETCD_URL}"] } }
 `;
+const NETWORK_KEY = '/coreos.com/network/config';
+/** The network is as etcd has it. */
+const FOLLOWER = `store: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
 /** Connections to etcd come and go. */
 const SPARE_DESCRIPTORS = 4;
 const RESTORED_MS = 20_000;
@@ -36,7 +39,9 @@ export interface Snapshot {
 export class Scene {
   etcdProcess: LongProcess;
   #baseline: Snapshot | undefined;
-  /** Without the side network. */
+  #stage: Stage | undefined;
+  #leaveStage: () => Promise<void> = async () => {};
+  /** Of the three hosts alone. */
   #bareBaseline: Snapshot | undefined;
   #side: SideNetwork | undefined;
 
@@ -86,19 +91,59 @@ export class Scene {
   }
 
   /** Rows with the same stage one after the other share it. */
-  async setStage(stage: Row['stage']): Promise<void> {
-    if ((stage === 'side') === (this.#side !== undefined)) return;
-    const side = this.#side;
-    this.#side = undefined;
-    if (stage === 'side') {
-      this.#bareBaseline = await this.baseline();
-      this.#side = await SideNetwork.open(this.cluster);
-      this.#baseline = undefined;
-    } else {
-      await side?.close();
+  async setStage(stage: Stage | undefined): Promise<void> {
+    if (stage === this.#stage) return;
+    if (this.#stage !== undefined) {
+      await this.#leaveStage();
       // What it has left behind shows in the next row.
       this.#baseline = this.#bareBaseline;
     }
+    this.#stage = stage;
+    if (stage === undefined) return;
+    this.#bareBaseline = await this.baseline();
+    if (stage === 'side') {
+      const side = await SideNetwork.open(this.cluster);
+      this.#side = side;
+      this.#leaveStage = async () => {
+        this.#side = undefined;
+        await side.close();
+      };
+    } else this.#leaveStage = await this.#takeBackend(stage);
+    this.#baseline = undefined;
+  }
+
+  /** An operator changes the network in etcd, and the hosts follow. Resolves with how to go back. */
+  async #takeBackend(backend: string): Promise<() => Promise<void>> {
+    const { cluster } = this;
+    const before = (await cluster.etcdctl('get', '--print-value-only', NETWORK_KEY)).trimEnd();
+    const { Network, SubnetLen } = JSON.parse(before) as Record<string, unknown>;
+    await this.#configure(FOLLOWER);
+    await cluster.etcdctl(
+      'put',
+      NETWORK_KEY,
+      JSON.stringify({ Network, SubnetLen, Backend: { Type: backend } }),
+    );
+    await this.#carriedBy(backend);
+    return async () => {
+      await cluster.etcdctl('put', NETWORK_KEY, before);
+      await this.#carriedBy('udp');
+      await this.#configure(CONFIG);
+      for (const station of this.stations) await station.settle();
+    };
+  }
+
+  async #configure(text: string): Promise<void> {
+    for (const { host, member } of this.stations) await host.writeFile(member.configPath, text);
+  }
+
+  async #carriedBy(backend: string): Promise<void> {
+    for (const station of this.stations) {
+      await eventually(`${backend} carries the packets`, HEALED_MS, async () => {
+        const { ready, reason, network } = await station.status();
+        assert.deepEqual([ready, reason, network?.backend], [true, '', backend]);
+      });
+    }
+    await this.probe.since(this.probe.mark(), HEALED_MS);
   }
 
   /** By SIGKILL; its data stay. */

@@ -57,20 +57,31 @@ export class Station {
     return `/proc/${this.host.pid}/root${name}`;
   }
 
-  /** What the kernel has of the overlay: flannel0, its addresses, and every route into the network or over it. */
+  /** What the kernel has of the overlay: flannel's device, what is on it, and every route into the network or over it. */
   async picture(): Promise<string> {
-    const links = (await this.netlink.links()).filter(({ name }) => name.startsWith('flannel'));
-    const addresses = (await this.netlink.addresses()).filter(({ link }) => link.startsWith('flannel'));
-    const routes = (await this.netlink.routes()).filter(
-      ({ destination, link, table }) =>
-        table !== 255 && (destination.startsWith('4.') || link?.startsWith('flannel')) && link !== 'docker0',
+    const { netlink } = this;
+    const links = (await netlink.links()).filter(({ name }) => name.startsWith('flannel'));
+    const addresses = (await netlink.addresses()).filter(
+      ({ link, address }) => link.startsWith('flannel') && !address.includes(':'),
     );
-    const lines = [
-      ...links.map(({ index: _, carrier: __, ...link }) => JSON.stringify(link)),
-      ...addresses.filter(({ address }) => !address.includes(':')).map((address) => JSON.stringify(address)),
-      ...routes.filter(({ destination }) => !destination.includes(':')).map((route) => JSON.stringify(route)),
-    ];
-    return lines.sort().join('\n');
+    const routes = (await netlink.routes()).filter(
+      ({ destination, link, table }) =>
+        table !== 255 &&
+        (destination.startsWith('4.') || link?.startsWith('flannel')) &&
+        link !== 'docker0' &&
+        !destination.includes(':'),
+    );
+    const tables = await Promise.all(
+      links
+        .filter(({ kind }) => kind === 'vxlan')
+        .flatMap(({ name }) => [netlink.neighbours(name), netlink.fdb(name)]),
+    );
+    const entries = tables.flat().filter(({ permanent }) => permanent);
+    const visible = links.map(({ index: _, carrier: __, ...link }) => link);
+    return [...visible, ...addresses, ...routes, ...entries]
+      .map((one) => JSON.stringify(one))
+      .sort()
+      .join('\n');
   }
 
   /** Looks again and again until `probe` does not throw; resolves with how long that was from `sinceMs` (performance.now). */

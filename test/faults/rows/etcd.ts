@@ -214,6 +214,7 @@ let replacements = 0;
 /** By turns empty, and as a backup has it from before a hundred writes. */
 async function replaced(scene: Scene) {
   const { cluster } = scene;
+  await allSettle(scene);
   const before = await leaseLines(cluster);
   const isFromBackup = replacements++ % 2 === 1;
   if (isFromBackup) {
@@ -246,7 +247,9 @@ async function leaseLines(cluster: Scene['cluster']): Promise<readonly string[]>
   return (await storeOf(cluster)).keys.map(({ key, value }) => `${key} ${value}`).sort();
 }
 
-async function allDeleted({ first, cluster }: Scene) {
+async function allDeleted(scene: Scene) {
+  const { first, cluster } = scene;
+  await allSettle(scene);
   const before = await leaseLines(cluster);
   const start = performance.now();
   await cluster.etcdctl('del', '--prefix', `${NETWORK}/subnets/`);
@@ -257,4 +260,9 @@ async function allDeleted({ first, cluster }: Scene) {
     ASK_EVERY_MS,
   );
   return { healedMs };
+}
+
+/** Who loses its lease again and again takes it for a fight, and takes its time: each time is to be the first. */
+async function allSettle({ stations }: Scene): Promise<void> {
+  for (const station of stations) await station.settle();
 }
