@@ -1,5 +1,6 @@
 /** This host's own lease in etcd: deleted, expired, stolen, doubled, or not to be had. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { allocationsOfRace } from '../../alone/allocation-race.js';
 import { withEtcd } from '../../lab/etcd.js';
 import { leasesOf, type StoreKey, storeOf } from '../../lab/store-content.js';
@@ -79,7 +80,11 @@ export const LEASE_ROWS: readonly Row[] = [
   },
 ];
 
+/** A lease that comes and goes more often than this is damped: each loss is to be one alone. */
+const APART_MS = 1_100;
+
 async function leaseLost({ first, cluster }: Scene, command: (lease: StoreKey) => readonly string[]) {
+  await sleep(APART_MS);
   const address = first.member.address;
   const [lease] = await leasesOf(cluster, address);
   assert.ok(lease);
