@@ -102,12 +102,6 @@ const INTO_TIME: readonly Row[] = [
     'this.#isRead = true',
     'never counts the store as confirmed',
   ],
-  [
-    'runtime/mirrored-entries',
-    'list.revision >= knownBefore',
-    'true',
-    'takes an old backup for the same history',
-  ],
   ['runtime/event-damper', 'this.#held.set(key, event)', 'void 0', 'loses the last word about a key'],
   [
     'runtime/back-off',
@@ -194,6 +188,13 @@ const OTHERS: readonly Mutation[] = [
     replacement: 'false',
     does: 'deletes after a failure',
     red: ['unit/reconcilers/carry-out'],
+  },
+  {
+    file: 'runtime/mirrored-entries',
+    text: 'list.revision >= knownBefore',
+    replacement: 'true',
+    does: 'takes an old backup for the same history',
+    red: ['unit/runtime/mirrored-entries'],
   },
   {
     file: 'runtime/control-loops',
