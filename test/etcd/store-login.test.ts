@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { StoreEvent } from '../../src/ports.js';
+import type { StoreEvent, StoreUnavailableError } from '../../src/ports.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { CertificateAuthority } from '../lab/certificates.js';
 import { type EtcdServer, withEtcd } from '../lab/etcd.js';
@@ -20,7 +20,10 @@ async function withUsers(
     readonly etcd: EtcdServer;
     readonly passwordFile: string;
     asRoot(...args: readonly string[]): Promise<string>;
-    storeAs(username: string | undefined): ReturnType<typeof createEtcdStore>;
+    storeAs(
+      username: string | undefined,
+      dependencies?: Parameters<typeof createEtcdStore>[1],
+    ): ReturnType<typeof createEtcdStore>;
   }) => Promise<void>,
   authority?: CertificateAuthority,
 ): Promise<void> {
@@ -44,15 +47,18 @@ async function withUsers(
           etcd,
           passwordFile,
           asRoot: (...args) => ctl('--user', 'root:rootpw', ...args),
-          storeAs: (username) =>
-            createEtcdStore({
-              type: 'etcd',
-              endpoints: [etcd.endpoint],
-              prefix: PREFIX,
-              leaseTtlSeconds: 86_400,
-              ...(username !== undefined && { username, passwordFile }),
-              ...(authority && { tls: { caFile: authority.caFile } }),
-            }),
+          storeAs: (username, dependencies) =>
+            createEtcdStore(
+              {
+                type: 'etcd',
+                endpoints: [etcd.endpoint],
+                prefix: PREFIX,
+                leaseTtlSeconds: 86_400,
+                ...(username !== undefined && { username, passwordFile }),
+                ...(authority && { tls: { caFile: authority.caFile } }),
+              },
+              dependencies,
+            ),
         });
       } finally {
         await rm(directory, { recursive: true, force: true });
@@ -117,6 +123,29 @@ test('a changed password is picked up from the file', async () => {
     await writeFile(passwordFile, 'second\n');
     await eventually('the new password is used', 5_000, () => store.snapshot(NEVER));
     assert.equal(await store.compareAndPut(PUT, NEVER), true);
+    store.close();
+  });
+});
+
+test('a password file that may not be read is named, and read once it may be', async () => {
+  await withUsers(async ({ storeAs, passwordFile }) => {
+    let mayRead = false;
+    const store = storeAs('host', {
+      async readSecret(path) {
+        // As node:fs says it to whoever is not root.
+        if (!mayRead) throw new Error(`EACCES: permission denied, open '${path}'`);
+        return readFile(path);
+      },
+    });
+    await assert.rejects(store.snapshot(NEVER), (error: StoreUnavailableError) => {
+      assert.equal(error.trouble, 'auth');
+      assert.ok(
+        error.message.includes(`store.passwordFile: EACCES: permission denied, open '${passwordFile}'`),
+      );
+      return true;
+    });
+    mayRead = true;
+    await store.snapshot(NEVER);
     store.close();
   });
 });

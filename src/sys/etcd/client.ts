@@ -6,6 +6,7 @@
 import type { Interceptor } from '@grpc/grpc-js';
 import type { Etcd3, IOptions } from 'etcd3';
 import type { EtcdStoreSection } from '../../model/config.js';
+import { ClientFileError } from './failure.js';
 import { type Credentials, Login } from './login.js';
 
 /**
@@ -72,7 +73,7 @@ function clientOf(Client: typeof Etcd3, options: IOptions): Etcd3 {
     return new Client(options);
   } catch (cause) {
     if (options.credentials === undefined) throw cause;
-    throw new Error(`store.tls: ${(cause as Error).message}`, { cause });
+    throw new ClientFileError('tls', cause);
   }
 }
 
@@ -107,6 +108,6 @@ async function secretFile(setting: string, path: string | undefined, readSecret:
   try {
     return await readSecret(path);
   } catch (cause) {
-    throw new Error(`store.${setting}: ${(cause as Error).message}`, { cause });
+    throw new ClientFileError(setting, cause);
   }
 }

@@ -2,6 +2,18 @@
 import type { StoreTrouble } from '../../model/conditions.js';
 import { StoreUnavailableError } from '../../ports.js';
 
+/** A file of ours that the client needs cannot be read or used: etcd was not asked. The message names the setting and the file. */
+export class ClientFileError extends Error {
+  override readonly name = 'ClientFileError';
+  readonly trouble: 'auth' | 'tls';
+
+  /** `setting` as in the configuration below `store`: `passwordFile`, `tls.caFile`. */
+  constructor(setting: string, cause: unknown) {
+    super(`store.${setting}: ${(cause as Error).message}`, { cause });
+    this.trouble = setting.startsWith('tls') ? 'tls' : 'auth';
+  }
+}
+
 /** Whether another endpoint may do better: the one asked is down, silent, cut off or without a leader. */
 export function isEndpointTrouble(error: unknown): boolean {
   const { code } = grpcStatus(error);
@@ -13,6 +25,8 @@ export function isEndpointTrouble(error: unknown): boolean {
  * connection would not help.
  */
 export function isRefusal(error: unknown): boolean {
+  // The system's own "permission denied" for a file is none of etcd's: the next client reads the file anew.
+  if (error instanceof ClientFileError) return false;
   const { details } = grpcStatus(error);
   return /permission denied|lease not found|database space exceeded|required revision/.test(details);
 }
@@ -86,12 +100,10 @@ const CAUSES: readonly (readonly [pattern: RegExp, cause: string, trouble?: Stor
 const TLS = /certificate|CERT_|altnames|\bSSL\b|ssl3?_|\bTLS\b|wrong version number/i;
 
 function causeOf(error: unknown): { readonly trouble: StoreTrouble; readonly cause: string } {
+  if (error instanceof ClientFileError) return { trouble: error.trouble, cause: error.message };
   const { code, details } = grpcStatus(error);
   const known = CAUSES.find(([pattern]) => pattern.test(details));
   if (known !== undefined) return { trouble: known[2] ?? 'unreachable', cause: known[1] };
-  // A file of ours that cannot be read or used: see client.ts.
-  if (details.startsWith('store.passwordFile')) return { trouble: 'auth', cause: details };
-  if (details.startsWith('store.tls')) return { trouble: 'tls', cause: details };
   if (TLS.test(details)) return { trouble: 'tls', cause: `TLS: ${details}` };
   return { trouble: 'unreachable', cause: code === DEADLINE_EXCEEDED ? 'no answer in time' : details };
 }
