@@ -74,13 +74,13 @@ export const FLAGS: readonly Flag[] = [
     name: 'healthz-ip',
     kind: 'text',
     default: '0.0.0.0',
-    without: 'not supported yet: `flannelette status` exits with 0 when all is well',
+    without: '`monitoring.port` serves /livez and /readyz, on loopback unless told',
   },
   {
     name: 'healthz-port',
     kind: 'number',
     default: '0',
-    without: 'not supported yet: `flannelette status` exits with 0 when all is well',
+    without: '`monitoring.port` serves /livez and /readyz, on loopback unless told',
   },
   {
     name: 'kube-subnet-mgr',
@@ -104,7 +104,12 @@ export const FLAGS: readonly Flag[] = [
     without: 'for Kubernetes only: give the file to `flannelette convert --net-conf`',
   },
   { name: 'version', kind: 'switch', default: 'false', without: '`flannelette version` prints the version' },
-  { name: 'v', kind: 'number', default: '0', without: 'not supported: the log has one level' },
+  {
+    name: 'v',
+    kind: 'number',
+    default: '0',
+    without: '`flannelette log-level` changes what a running daemon logs',
+  },
   { name: 'vmodule', kind: 'text', default: '', without: "not supported: it names files of flanneld's own" },
   {
     name: 'log_backtrace_at',

@@ -16,7 +16,7 @@ interface Repairs {
 type Wish = Pick<Action, 'verb' | 'after'>;
 
 /**
- * - An object that had to be put right more than five times within a minute is contested, and from then on put right
+ * - An object that had to be put right five times within a minute is contested, and from then on put right
  *   five times a minute at most: whoever undoes it is not outrun, and a fight at full speed would serve nobody.
  * - Doing something else to the object is no repetition: what is wanted may change as often as it likes.
  */

@@ -39,8 +39,14 @@ test('prints the file, and what is not converted elsewhere', async () => {
   const { code, stdout, stderr } = await convert({}, '--', '-iface=eth0', '-healthz-port=8080');
   assert.equal(code, 1);
   assert.match(stdout, /^ {2}interface: eth0 # -iface$/m);
-  assert.match(stdout, /^# - -healthz-port: not supported yet/m);
-  assert.match(stderr, /^Not converted: -healthz-port: not supported yet: .*\n$/);
+  assert.match(
+    stdout,
+    /^# - -healthz-port: `monitoring.port` serves \/livez and \/readyz, on loopback unless told$/m,
+  );
+  assert.match(
+    stderr,
+    /^Not converted: -healthz-port: `monitoring.port` serves \/livez and \/readyz, on loopback unless told\n$/,
+  );
 });
 
 test('prints nothing else when everything is converted', async () => {
