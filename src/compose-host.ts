@@ -4,10 +4,12 @@ import { socketPath } from './cli/config-argument.js';
 import type { HostAccess, Session } from './cli/session.js';
 import { instanceLock } from './compose-forwarding.js';
 import { requirePrivilegesHere } from './compose-privileges.js';
+import { captureAdvice } from './model/capture-advice.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import { KINDS } from './model/objects.js';
 import type { ControlRequest, Store } from './ports.js';
+import { CaptureDesk } from './runtime/capture-desk.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { confirmationPath } from './runtime/confirmation.js';
 import { controlApi, monitorApi } from './runtime/control-api.js';
@@ -205,7 +207,10 @@ async function runDaemonUntil(
   });
   inputs.subscribe(monitoring.wake);
   const api = controlApi({ daemon, status, monitor, events: log, explain, clock: systemClock }, signal);
-  const answer = async (request: ControlRequest) => logLevelReply(book, request) ?? api(request);
+  const otherwise = () => captureAdvice({ state: inputs.state(), external: inputs.externalName });
+  const captures = new CaptureDesk({ dataPlane, otherwise, clock: systemClock }, signal);
+  const answer = async (request: ControlRequest) =>
+    logLevelReply(book, request) ?? (await captures.answer(request)) ?? api(request);
   await controlSocket.serve(socketPath(config.instance), answer, signal);
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await Promise.all([

@@ -6,6 +6,7 @@
 import { partsErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
 import type { ConfigReading } from './runtime/config-source.js';
+import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
 import { configFiles } from './sys/config-files.js';
 import { controlSocket } from './sys/control-socket.js';
@@ -53,6 +54,7 @@ export function commandContext(): CommandContext {
     configReference: async () => (await import('./config/reference.js')).configReference(),
     readPlan: async (text) => (await import('./config/plan-schema.js')).readPlan(text),
     readText: async (path) => (await systemFiles.read(path))?.content,
+    openOutput,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
     forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),
     host: async () => (await import('./compose-host.js')).hostAccess(readConfig, signal),

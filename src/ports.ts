@@ -1,5 +1,6 @@
 /** Every effect the program has, as an interface. src/sys implements them; test/fakes answers as strictly as the real ones. */
 import type { Address, Family, Prefix } from './model/address.js';
+import type { CapturedPacket, CaptureQuestion } from './model/captured-packet.js';
 import type { StoreTrouble } from './model/conditions.js';
 import type { BridgeFirewall } from './model/docker/bridge.js';
 import type {
@@ -426,6 +427,13 @@ export interface PeerCounters {
   readonly lastReceivedAt?: number;
 }
 
+/** Goes on until it is ended, also with a loop that takes the place of one that died. */
+export interface PacketCapture {
+  /** What has come since the last call, and how many packets were left out because that was too long ago. */
+  take(): { readonly packets: readonly CapturedPacket[]; readonly missed: number };
+  end(signal: AbortSignal): Promise<void>;
+}
+
 /** What the kernel does for the packet loop, many packets at a time; without one the loop does with single packets. */
 export interface Offloads {
   /** TCP through the TUN. */
@@ -454,6 +462,8 @@ export interface DataPlane {
     signal: AbortSignal,
   ): Promise<void>;
   counters(): DataPlaneCounters;
+  /** Shows the packets that `question` asks for, in place of the last capture. Rejects with SystemError: EINVAL for a question that makes no sense, ENOTCONN when no loop runs. */
+  capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture>;
   /** Of the TUN and the socket in use; all false when there is none. */
   offloads(): Offloads;
   /** Wakes when the loop stopped, lost its TUN or socket, or confirmed something. */
@@ -530,6 +540,13 @@ export interface ControlReply {
   readonly body: string;
   /** Media type of the body; text for people when absent. */
   readonly contentType?: string;
+}
+
+/** Bytes on their way to a file or a reader, who may be slow. */
+export interface ByteOutput {
+  /** Resolves once all are written, one after the other; rejects with SystemError. */
+  write(pieces: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** HTTP over a unix socket: `curl --unix-socket /run/flannelette/flannel0.sock http://localhost/status`. */

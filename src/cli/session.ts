@@ -2,7 +2,7 @@
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
 import type { PlanDocument } from '../model/plan-document.js';
-import type { Clock, ControlSocket, Files, NetlinkRoute } from '../ports.js';
+import type { ByteOutput, Clock, ControlSocket, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
@@ -50,6 +50,8 @@ export interface CommandContext {
   readPlan(text: string): Promise<{ readonly plan: PlanDocument } | { readonly error: string }>;
   readText(path: string): Promise<string | undefined>;
   writeText(path: string, content: string): Promise<void>;
+  /** A new file at `path`, 0600, in place of what is there; `-` is standard output. */
+  openOutput(path: string): Promise<ByteOutput>;
   /** The daemon's packet loop. Quick to load: packets wait for it. */
   forwarding(): Promise<EarlyForwarding>;
   /** What reaches this host. Loading it takes a while: to be called by the commands that need it. */

@@ -1,6 +1,8 @@
 /** The verbs of whoever looks for what is wrong. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CAPTURE_LAYERS } from '../runtime/capture-file.js';
 import { LOG_LEVELS } from '../runtime/log-book.js';
+import { type CaptureOptions, capture } from './commands/capture.js';
 import { doctor } from './commands/doctor.js';
 import { logLevel } from './commands/log-level.js';
 import { ping } from './commands/ping.js';
@@ -46,6 +48,28 @@ export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
       const { every: everyMs, count } = options;
       done(await top(context, path(options), { everyMs, ...(count !== undefined && { count }) }));
     });
+  verb('capture', 'write the packets with what became of them as pcapng, for Wireshark and tcpdump')
+    .addOption(file())
+    .addOption(new Option('-w, --write <path>', 'where to; - is standard output').default('-'))
+    .addOption(
+      new Option(
+        '--layer <layer>',
+        'the packets of the containers, the datagrams around them, or both (for Wireshark)',
+      )
+        .choices(CAPTURE_LAYERS)
+        .default('inner'),
+    )
+    .addOption(new Option('--direction <direction>', 'one way alone').choices(['in', 'out']))
+    .option('--peer <peer>', 'to and from one host alone: its address, its subnet, or one of its containers')
+    .option('--verdict <verdict>', 'forwarded, dropped, or a reason of dropping, such as no_route')
+    .addOption(
+      new Option('--snap <bytes>', 'keep that much of each packet').argParser(countOf).default(65_535),
+    )
+    .addOption(new Option('-n, --count <number>', 'end after that many packets').argParser(countOf))
+    .addOption(new Option('--duration <duration>', 'end after that time').argParser(durationMs))
+    .action(async (options: CaptureOptions & { file: string }) =>
+      done(await capture(context, path(options), options)),
+    );
   verb('log-level', 'show or change how much the loops of the running daemon log')
     .argument('[loop]', 'all, or a name as it stands in the log')
     .argument('[level]', `${LOG_LEVELS.join(', ')}; until the daemon ends`)

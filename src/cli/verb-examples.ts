@@ -18,6 +18,10 @@ export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   doctor: ['flannelette doctor -f flannelette.yaml', 'flannelette doctor --fix'],
   ping: ['flannelette ping 10.8.65.53', 'flannelette ping 4.0.32.3 -o json'],
   top: ['flannelette top -n 1', 'flannelette top --every 5s -n 2'],
+  capture: [
+    'flannelette capture -w packets.pcapng --duration 10s',
+    'flannelette capture -w dropped.pcapng --verdict dropped --peer 4.0.32.0/24 -n 1',
+  ],
   'log-level': ['flannelette log-level', 'flannelette log-level route debug'],
   destroy: ['flannelette destroy -f flannelette.yaml --lease'],
   leases: ['flannelette leases -o json'],

@@ -6,7 +6,7 @@ import type { Counters } from './counters.js';
 import type { DatagramDevice, TunDevice } from './devices.js';
 import { DROP } from './drop-reason.js';
 import { mayAnswer, writeAnswer } from './icmp-answer.js';
-import { Messages } from './messages.js';
+import { Messages, OWN_ANSWER } from './messages.js';
 import type { PacketMemory } from './packet-memory.js';
 import { NO_ROW, type PeerTable } from './peer-table.js';
 import { RateLimit } from './rate-limit.js';
@@ -69,7 +69,7 @@ export class Answerer {
 
   #endWith(length: number): void {
     this.#messages.addPiece(this.#answerAt, length);
-    this.#messages.datagramBytes[this.#messages.end(NO_ROW, 1, length)] = length;
+    this.#messages.datagramBytes[this.#messages.end(OWN_ANSWER, 1, length)] = length;
   }
 
   #count(): void {

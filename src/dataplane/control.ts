@@ -1,5 +1,6 @@
 /** What the control plane and the packet loop say to each other across the thread border. Plain data. */
 import type { ForwarderState } from '../model/objects.js';
+import type { TapSettings } from './packet-tap.js';
 import type { PeerRow } from './peer-table.js';
 
 /** An open descriptor. The generation tells it from an earlier one that had the same number. */
@@ -52,7 +53,9 @@ export type ControlMessage =
       readonly id: number;
       readonly set: Int32Array;
       readonly remove: Int32Array;
-    };
+    }
+  /** Packets are shown to a capture from now on, in place of the last one; without one to none. */
+  | { readonly kind: 'capture'; readonly id: number; readonly tap?: TapSettings };
 
 export type Report =
   | { readonly kind: 'done'; readonly id: number }

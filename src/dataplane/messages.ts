@@ -12,6 +12,9 @@ const SCRATCH_BYTES = 64 << 10;
 /** IPv4 (60) and TCP (60) with all their options, or a virtio-net header. */
 export const MOST_HEADER_BYTES = 120;
 
+/** In place of a row: the message is an ICMP error of this host's own. */
+export const OWN_ANSWER = -2;
+
 export class Messages {
   readonly bytes: Uint8Array;
   /** Two numbers for each piece: where it begins and how long it is. */

@@ -1,6 +1,5 @@
 /** From the TUN to the peers: judges what was read, cuts super-packets, and sends runs of datagrams. */
 import { decrementTtl } from '../wire/ipv4.js';
-import { GSO, gsoType, VIRTIO_NET_HEADER_BYTES } from '../wire/virtio-net.js';
 import type { Answerer } from './answerer.js';
 import type { Counters } from './counters.js';
 import type { DatagramDevice, TunDevice } from './devices.js';
@@ -11,7 +10,7 @@ import { HEADROOM_BYTES, MOST_PACKET_BYTES, PacketBatch } from './packet-batch.j
 import type { PacketMemory } from './packet-memory.js';
 import type { PeerTable } from './peer-table.js';
 import type { Rules } from './rules.js';
-import { completeChecksum, SuperPacket } from './super-packet.js';
+import { completeChecksum, isSuperPacket, SuperPacket } from './super-packet.js';
 import { ANSWER, answerOf, dropOf, rowOf, verdictFromTun } from './verdict.js';
 
 /** Packets between two looks at the control messages: at 5 µs each they take 0.3 ms. */
@@ -56,7 +55,7 @@ export class Outbound {
     const { bytes } = this.#memory;
     const at = this.#batch.at[slot] as number;
     const length = this.#batch.lengths[slot] as number;
-    const isSuper = this.#isSuper(at);
+    const isSuper = isSuperPacket(bytes, at);
     const isCuttable = isSuper && this.#superPacket.open(at, length);
     const largestBytes = isCuttable ? this.#superPacket.largestBytes : length;
     const packets = isCuttable ? this.#superPacket.count : 1;
@@ -84,7 +83,7 @@ export class Outbound {
     for (let slot = this.#lanes.first(lane); slot >= 0; slot = this.#lanes.next(slot)) {
       const at = this.#batch.at[slot] as number;
       const length = this.#batch.lengths[slot] as number;
-      if (this.#isSuper(at)) {
+      if (isSuperPacket(this.#memory.bytes, at)) {
         this.#cut(at, length, socket);
       } else {
         this.#makeRoom(socket);
@@ -105,10 +104,6 @@ export class Outbound {
       superPacket.writeHeader(index, headerAt);
       this.#outbox.add(headerAt, headerBytes, superPacket.payloadAt(index), superPacket.payloadBytes(index));
     }
-  }
-
-  #isSuper(at: number): boolean {
-    return gsoType(this.#memory.bytes, at - VIRTIO_NET_HEADER_BYTES) !== GSO.NONE;
   }
 
   #makeRoom(socket: DatagramDevice | undefined): void {

@@ -129,6 +129,9 @@ export class PacketLoop {
         }
         for (const row of message.remove) this.#peers.remove(row);
         return;
+      case 'capture':
+        this.#forwarder.showTo(message.tap);
+        return;
       default:
         message satisfies never;
     }

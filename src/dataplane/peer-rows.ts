@@ -30,6 +30,7 @@ export class PeerRows {
   /** As the loop confirmed. */
   #confirmed = TrackedList.empty<PeerState>();
   readonly #confirmedRow = new Map<Prefix, number>();
+  readonly #confirmedSubnet = new Map<number, Prefix>();
   readonly #free: number[] = [];
   #unused = 0;
 
@@ -42,6 +43,11 @@ export class PeerRows {
       subnet,
       row: this.#confirmedRow.get(subnet) as number,
     }));
+  }
+
+  /** As the loop confirmed; undefined for a row that is empty by now. */
+  subnetOf(row: number): Prefix | undefined {
+    return this.#confirmedSubnet.get(row);
   }
 
   /** Whether `change` fits into the table. */
@@ -68,7 +74,10 @@ export class PeerRows {
       set: encodeRows(placed.map(({ row, peer }) => numbered(row, peer))),
       remove: new Int32Array(),
       confirm: () => {
-        for (const { row, peer } of placed) this.#confirmedRow.set(peer.subnet, row);
+        for (const { row, peer } of placed) {
+          this.#confirmedRow.set(peer.subnet, row);
+          this.#confirmedSubnet.set(row, peer.subnet);
+        }
         this.#confirmed = this.#confirmed.edited(peers.map((peer) => [peer.subnet, peer]));
       },
     };
@@ -82,6 +91,7 @@ export class PeerRows {
       remove: Int32Array.from(rows),
       confirm: () => {
         for (const subnet of subnets) this.#confirmedRow.delete(subnet);
+        for (const row of rows) this.#confirmedSubnet.delete(row);
         this.#confirmed = this.#confirmed.edited(subnets.map((subnet) => [subnet, undefined]));
         this.#free.push(...rows);
       },

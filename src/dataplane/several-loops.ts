@@ -8,9 +8,10 @@
  * - What is confirmed is what every loop has confirmed. A loop that is new, or has died, lacks peers; whoever compares
  *   sees it and sets them again.
  */
+import type { CaptureQuestion } from '../model/captured-packet.js';
 import { equalJson } from '../model/equal-json.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
-import type { DataPlane, DataPlaneCounters, Offloads, PeerCounters } from '../ports.js';
+import type { DataPlane, DataPlaneCounters, Offloads, PacketCapture, PeerCounters } from '../ports.js';
 import type { PeerChange } from './peer-rows.js';
 
 const NEVER = new AbortController().signal;
@@ -66,6 +67,23 @@ export class SeveralLoops implements DataPlane {
 
   counters(): DataPlaneCounters {
     return this.#loops.map((loop) => loop.counters()).reduce(added);
+  }
+
+  /** Of the loops there are now; in the order of their times. */
+  async capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
+    const captures = await Promise.all(this.#loops.map((loop) => loop.capture(question, signal)));
+    return {
+      take() {
+        const taken = captures.map((capture) => capture.take());
+        return {
+          packets: taken.flatMap(({ packets }) => packets).sort((left, right) => left.atMs - right.atMs),
+          missed: taken.reduce((sum, { missed }) => sum + missed, 0),
+        };
+      },
+      async end(signal) {
+        await Promise.all(captures.map((capture) => capture.end(signal)));
+      },
+    };
   }
 
   offloads(): Offloads {

@@ -154,13 +154,26 @@ export class SuperPacket {
   }
 }
 
+/** Whether the packet at `at` stands for many, as the virtio-net header in front of it says. */
+export function isSuperPacket(bytes: Uint8Array, at: number): boolean {
+  return gsoType(bytes, at - VIRTIO_NET_HEADER_BYTES) !== GSO.NONE;
+}
+
+/** Of a packet that is no super-packet: whether the transport checksum, where it is to be completed, lies in it. */
+export function isChecksumInside(bytes: Uint8Array, at: number, length: number): boolean {
+  const header = at - VIRTIO_NET_HEADER_BYTES;
+  if (!needsChecksum(bytes, header)) return true;
+  const start = checksumStart(bytes, header);
+  return start >= headerBytes(bytes, at) && start + checksumOffset(bytes, header) + 2 <= length;
+}
+
 /** Completes the transport checksum of a packet that is no super-packet. False when it would lie outside. */
 export function completeChecksum({ bytes, sum }: PacketMemory, at: number, length: number): boolean {
   const header = at - VIRTIO_NET_HEADER_BYTES;
   if (!needsChecksum(bytes, header)) return true;
+  if (!isChecksumInside(bytes, at, length)) return false;
   const start = checksumStart(bytes, header);
   const field = start + checksumOffset(bytes, header);
-  if (start < headerBytes(bytes, at) || field + 2 > length) return false;
   // What the field holds is the sum of the pseudo header: it belongs to what is added up.
   // All ones instead of zero for any protocol, as in skb_checksum_help of net/core/dev.c.
   writeU16Be(bytes, at + field, ~sum(at + start, length - start) & 0xffff || 0xffff);

@@ -92,6 +92,11 @@ export class Inputs {
     return this.#formerPublicIps;
   }
 
+  /** The name of the interface to the other hosts, as it was chosen last. */
+  get externalName(): string | undefined {
+    return this.#chosen?.external.name;
+  }
+
   setConfig(config: Config): void {
     // An interface that was chosen by other rules must not be planned with.
     if (!asksTheSame(config, this.#config))

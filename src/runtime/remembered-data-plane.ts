@@ -3,11 +3,12 @@
  * anything, as kernel routes outlive whoever made them. The reconcilers then find it running and correct what has changed.
  */
 import type { Prefix } from '../model/address.js';
+import type { CaptureQuestion } from '../model/captured-packet.js';
 import type { Config } from '../model/config.js';
 import { equalJson } from '../model/equal-json.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
 import { TrackedList } from '../model/tracked-list.js';
-import type { DataPlane, DataPlaneCounters, Files, Log, Offloads } from '../ports.js';
+import type { DataPlane, DataPlaneCounters, Files, Log, Offloads, PacketCapture } from '../ports.js';
 import { changeText, parseRecord, recordText } from './forwarding-record.js';
 
 /** On tmpfs: after a boot there is no device to go on with. */
@@ -105,6 +106,10 @@ export class RememberedDataPlane implements DataPlane {
 
   counters(): DataPlaneCounters {
     return this.#loop.counters();
+  }
+
+  capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
+    return this.#loop.capture(question, signal);
   }
 
   offloads(): Offloads {

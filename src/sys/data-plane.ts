@@ -10,13 +10,25 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { captureFilterOf } from '../dataplane/capture-filter.js';
+import { CaptureRing, captureMemory } from '../dataplane/capture-ring.js';
+import { capturedPacket } from '../dataplane/captured.js';
 import type { Device, Handle, Report, SocketHandle, TunHandle } from '../dataplane/control.js';
 import { Counters, countersMemory } from '../dataplane/counters.js';
+import type { TapSettings } from '../dataplane/packet-tap.js';
 import { type PeerChange, PeerRows, type RowsMessage } from '../dataplane/peer-rows.js';
 import { rulesOf } from '../dataplane/rules.js';
 import { SeveralLoops } from '../dataplane/several-loops.js';
+import type { CaptureQuestion } from '../model/captured-packet.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
-import { type DataPlane, type DataPlaneCounters, type Log, type Offloads, SystemError } from '../ports.js';
+import {
+  type DataPlane,
+  type DataPlaneCounters,
+  type Log,
+  type Offloads,
+  type PacketCapture,
+  SystemError,
+} from '../ports.js';
 import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
 import { linkIndex, type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
@@ -26,6 +38,7 @@ import { SenderFilter } from './sender-filter.js';
 /** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
 const TAKEN_RETRY_MS = 1000;
 const TAKEN_EVERY_MS = 20;
+const NEVER = new AbortController().signal;
 
 interface WantedDevice {
   /** Tells whether another one is wanted. */
@@ -70,6 +83,8 @@ class WorkerDataPlane implements DataPlane {
   #confirmed: ForwarderState | undefined;
   #rows = new PeerRows();
   readonly #filter: SenderFilter;
+  /** The capture that packets are shown to. */
+  #tap: TapSettings | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(log: Log) {
@@ -107,6 +122,31 @@ class WorkerDataPlane implements DataPlane {
       .map(({ subnet, row }) => ({ subnet, ...this.#counters.row(row) }));
     const { drops, ...traffic } = this.#counters.totals();
     return { ...traffic, drops: { ...drops, not_received: this.#filter.drops() }, peers };
+  }
+
+  async capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
+    const filter = refused('EINVAL', 'capture packets', () => captureFilterOf(question));
+    const tap = { filter, memory: captureMemory() };
+    const ring = new CaptureRing(tap.memory);
+    await this.#inTurn(signal, () => this.#showTo(tap, signal));
+    return {
+      take: () => ({
+        packets: ring.take().map((record) => capturedPacket(record, this.#rows)),
+        missed: ring.takeMissed(),
+      }),
+      // Another capture may have taken its place.
+      end: (signal) =>
+        this.#inTurn(signal, async () => {
+          if (this.#tap === tap) await this.#showTo(undefined, signal);
+        }),
+    };
+  }
+
+  async #showTo(tap: TapSettings | undefined, signal: AbortSignal): Promise<void> {
+    const worker = this.#worker;
+    if (tap !== undefined && worker === undefined) throw loopHasEnded();
+    this.#tap = tap;
+    await worker?.request({ kind: 'capture', ...(tap && { tap }) }, () => {}, signal);
   }
 
   offloads(): Offloads {
@@ -237,10 +277,13 @@ class WorkerDataPlane implements DataPlane {
   }
 
   #runningWorker(): PacketWorker {
-    this.#worker ??= new PacketWorker(this.#memory, {
+    if (this.#worker !== undefined) return this.#worker;
+    this.#worker = new PacketWorker(this.#memory, {
       lost: (report) => this.#onLost(report),
       ended: (error) => this.#onEnded(error),
     });
+    // A loop that ends again before it has obeyed is followed by another one, which is told too.
+    if (this.#tap !== undefined) this.#showTo(this.#tap, NEVER).catch(() => {});
     return this.#worker;
   }
 
@@ -291,10 +334,15 @@ function loopHasEnded(): SystemError {
 }
 
 function refuseIpv6<T>(make: () => T): T {
+  return refused('EAFNOSUPPORT', 'set up the packet loop', make);
+}
+
+/** A RangeError of `make` as the SystemError that says what could not be done. */
+function refused<T>(code: string, action: string, make: () => T): T {
   try {
     return make();
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new SystemError(`Cannot set up the packet loop: ${cause.message}`, 'EAFNOSUPPORT', { cause });
+    throw new SystemError(`Cannot ${action}: ${cause.message}`, code, { cause });
   }
 }

@@ -231,6 +231,20 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
     });
   });
 
+  describe(`${implementation}: captures`, () => {
+    test('need a running loop, and a verdict that there is', async ({ dataPlane }) => {
+      const question = { snapBytes: 100 };
+      await assert.rejects(dataPlane.capture(question, signal), { code: 'ENOTCONN' });
+      await dataPlane.configure(STATE, signal);
+      const nonsense = dataPlane.capture({ ...question, verdict: 'lost' }, signal);
+      await assert.rejects(nonsense, { code: 'EINVAL' });
+      const capture = await dataPlane.capture({ ...question, verdict: 'no_route' }, signal);
+      assert.deepEqual(capture.take(), { packets: [], missed: 0 });
+      await capture.end(signal);
+      await capture.end(signal);
+    });
+  });
+
   describe(`${implementation}: callers`, () => {
     test('are woken by every confirmation and by every loss, until they leave', async (world) => {
       const { dataPlane } = world;

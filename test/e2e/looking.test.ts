@@ -36,6 +36,22 @@ test('what goes on between two hosts can be looked at', { timeout: 180_000 }, as
         new RegExp(`${there.member.address} +(\\d+) +\\S+ \\w*bit/s +(\\d+) `).exec(stdout) ?? [];
       assert.ok(Number(sent) > 0 && Number(got) > 0, stdout);
     });
+    await t.test('capture writes what is forwarded and what is dropped, for tcpdump to read', async () => {
+      const pings = here.container.spawn(['ping', '-n', '-q', '-i', '0.05', there.container.address]);
+      const lost = here.container.spawn(['ping', '-n', '-q', '-i', '0.05', '4.0.250.9']);
+      const other = there.container.address;
+      const outside = `${here.member.address}\\.8285 > ${there.member.address}\\.8285: UDP`;
+      const inner = await captured(here, '--layer', 'inner', '-n', '40');
+      const outer = await captured(here, '--layer', 'outer', '-n', '5', '--peer', there.member.address);
+      await Promise.all([pings.stop(), lost.stop()]);
+      for (const line of [`> ${other}: ICMP echo request`, '> 4.0.250.9: ICMP echo request'])
+        assert.match(inner.shown, new RegExp(line));
+      assert.match(outer.shown, new RegExp(outside));
+      assert.doesNotMatch(inner.shown + outer.shown, /bad cksum|truncated/);
+      assert.match(inner.comments, new RegExp(`to peer \\S+ at ${there.member.address}:8285`));
+      assert.match(inner.comments, /dropped: no_route/);
+      assert.doesNotMatch(outer.comments, /dropped/);
+    });
     await t.test('log-level makes one loop of the running daemon say more', async () => {
       const { stdout, code } = await here.member.command('log-level', 'route', 'debug');
       assert.deepEqual([code, stdout], [0, 'LOOP   LEVEL\nroute  debug\n']);
@@ -65,6 +81,16 @@ test('what goes on between two hosts can be looked at', { timeout: 180_000 }, as
     });
   });
 });
+
+/** What tcpdump reads in a capture, and the texts in its file. */
+async function captured({ member }: Site, ...options: readonly string[]) {
+  const file = '/run/packets.pcapng';
+  const { code, stderr } = await member.command('capture', '-w', file, '--duration', '20s', ...options);
+  const [, , , count] = options;
+  assert.deepEqual([code, stderr], [0, `${count} packets written, 0 missed because they came too fast\n`]);
+  const shown = await member.host.output(['tcpdump', '-n', '-v', '-r', file]);
+  return { shown, comments: await member.host.output(['grep', '--text', '-o', '[ -~]\\{8,\\}', file]) };
+}
 
 async function ping(site: Site, host: string) {
   const { code, stdout, stderr } = await site.member.command('ping', host, '-o', 'json');

@@ -3,12 +3,14 @@
  * real one refuses. Passes the same contract suite.
  */
 import { type Address, baseOf, familyOf } from '../../src/model/address.js';
+import type { CapturedPacket, CaptureQuestion } from '../../src/model/captured-packet.js';
 import type { ForwarderState, PeerState } from '../../src/model/objects.js';
 import { TrackedList } from '../../src/model/tracked-list.js';
 import {
   type DataPlane,
   type DataPlaneCounters,
   type Offloads,
+  type PacketCapture,
   type PeerCounters,
   SystemError,
 } from '../../src/ports.js';
@@ -16,6 +18,8 @@ import { Refusal } from './fake-fib.js';
 import type { FakeKernel } from './fake-kernel.js';
 
 type PeerChange = Parameters<DataPlane['updatePeers']>[0];
+
+const FAKE_VERDICTS: ReadonlySet<string> = new Set(['forwarded', 'dropped', 'no_route']);
 
 interface HeldTun {
   readonly name: string;
@@ -31,6 +35,9 @@ export class FakeDataPlane implements DataPlane {
   readonly takenPorts = new Set<number>();
   /** Added to what `counters()` gives for a peer. */
   readonly traffic = new Map<string, Partial<PeerCounters>>();
+  /** What the next look at a capture finds, and what it has missed. */
+  readonly captured: CapturedPacket[] = [];
+  missed = 0;
   readonly #kernel: FakeKernel;
   readonly #wakes = new Set<() => void>();
   #peers = TrackedList.empty<PeerState>();
@@ -96,6 +103,24 @@ export class FakeDataPlane implements DataPlane {
       received: { packets: 0, bytes: 0 },
       drops: {},
       peers: this.peers().map(({ subnet }) => ({ subnet, ...none, ...this.traffic.get(subnet) })),
+    };
+  }
+
+  /** Tells what `captured` holds when it is asked; whoever asked is in `log`. */
+  async capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
+    if (question.verdict !== undefined && !FAKE_VERDICTS.has(question.verdict))
+      throw new SystemError(`Cannot capture packets: verdict is "${question.verdict}"`, 'EINVAL');
+    await this.#inTurn('capture', signal, async () => {
+      if (!this.#isRunning)
+        throw new SystemError('Cannot reach the packet loop: it does not run', 'ENOTCONN');
+    });
+    return {
+      take: () => {
+        const missed = this.missed;
+        this.missed = 0;
+        return { packets: this.captured.splice(0), missed };
+      },
+      end: (signal) => this.#inTurn('end capture', signal, async () => {}),
     };
   }
 

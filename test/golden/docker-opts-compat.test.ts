@@ -52,6 +52,7 @@ async function dockerOpts(
     configReference: () => Promise.reject(new Error('docker-opts explains nothing')),
     readPlan: () => Promise.reject(new Error('docker-opts plans nothing')),
     readText: async (path) => (await files.read(path))?.content,
+    openOutput: () => assert.fail('docker-opts writes no bytes'),
     writeText: (path, content) => files.write(path, content, 0o644),
     forwarding: () => Promise.reject(new Error('docker-opts forwards nothing')),
     host: async () => ({

@@ -53,6 +53,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     configReference: () => Promise.reject(new Error('No command of these tests explains')),
     readPlan: async (text) => readPlan(text),
     readText: async (path) => desk.get(path) ?? readText(path),
+    openOutput: () => Promise.reject(new Error('No command of these tests writes bytes')),
     writeText: async (path, content) => void desk.set(path, content),
     forwarding: () => Promise.reject(new Error('Cannot run a daemon here')),
     host: async () => ({

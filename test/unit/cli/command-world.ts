@@ -48,6 +48,8 @@ export class CommandWorld {
   runDaemon: () => Promise<void> = async () => {};
   environment: Record<string, string> = {};
   isTerminal = false;
+  /** Bytes that went to a path, `-` for standard output. */
+  readonly written = new Map<string, Uint8Array>();
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
 
@@ -138,6 +140,12 @@ export class CommandWorld {
       configReference: async () => configReference(),
       readPlan: async (text) => readPlan(text),
       readText: async (path) => (await host.files.read(path))?.content,
+      openOutput: async (path) => ({
+        write: async (pieces) => {
+          this.written.set(path, Buffer.concat([this.written.get(path) ?? new Uint8Array(), ...pieces]));
+        },
+        close: async () => {},
+      }),
       writeText: (path, content) => host.files.write(path, content, 0o644),
       forwarding: async () => this.#forwarding(),
       host: async () => ({

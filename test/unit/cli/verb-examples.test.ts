@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EXIT } from '../../../src/cli/exit-codes.js';
 import { VERB_EXAMPLES } from '../../../src/cli/verb-examples.js';
+import type { ControlReply } from '../../../src/ports.js';
 import { CONFIG, CommandWorld } from './command-world.js';
 import { READY_REPORT } from './ready-report.js';
 
@@ -15,6 +16,7 @@ async function exampleWorld(verb: string): Promise<CommandWorld> {
   if (verb === 'confirm' || verb === 'rollback') await world.run('try', 'new.yaml');
   if (verb === 'apply') await world.run('diff', '--out', 'plan.json');
   const answer = ANSWERS[verb];
+  if (verb === 'capture') world.answer = ({ path }) => captureAnswer(path, world);
   if (answer !== undefined) world.answer = async () => ({ status: 200, body: JSON.stringify(answer) });
   return world;
 }
@@ -27,6 +29,15 @@ const ANSWERS: Readonly<Record<string, object>> = {
   top: READY_REPORT,
   'log-level': { route: 'info', store: 'info' },
 };
+
+/** A capture of one packet a time. */
+async function captureAnswer(path: string, { clock, stop }: CommandWorld): Promise<ControlReply> {
+  if (path.startsWith('/status')) return { status: 200, body: JSON.stringify(READY_REPORT) };
+  await clock.sleep(50, stop.signal);
+  const packet = { direction: 'out', bytes: '', isDatagram: false, isAnswer: false, atMs: 0, lengthBytes: 0 };
+  const begun = { id: 1, tun: 'flannel0', local: { address: '10.8.65.66', port: 8285 } };
+  return { status: 200, body: JSON.stringify({ ...begun, packets: [packet], missed: 0 }) };
+}
 
 /** Of the others it is 0: here something is to be changed, or wrong. */
 const EXIT_CODES: Readonly<Record<string, number>> = { diff: EXIT.drift, doctor: EXIT.ailing };
