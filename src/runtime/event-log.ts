@@ -1,5 +1,6 @@
-/** What the log tells, kept for whoever asks the daemon: `events`. The last of it; older ones make room. */
+/** What the log tells, kept for whoever asks the daemon: `events`. The last of it; older ones make room. No secret is kept. */
 import type { Event, EventLevel } from '../model/event.js';
+import { redacted } from '../model/redacted.js';
 import type { Clock, Log } from '../ports.js';
 import { Wake } from './wake.js';
 
@@ -41,7 +42,7 @@ export class EventLog implements Log {
 
   #keep(level: EventLevel, fields: object, message: string): void {
     const at = new Date(this.#clock.now()).toISOString();
-    this.#kept.push({ number: ++this.#told, at, level, message, fields: { ...fields } });
+    this.#kept.push({ number: ++this.#told, at, level, message, fields: { ...redacted(fields) } });
     if (this.#kept.length > KEPT) this.#kept.shift();
     for (const wake of this.#waiting) wake();
   }

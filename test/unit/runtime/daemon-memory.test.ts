@@ -25,6 +25,17 @@ test('events: the last thousand, under their own numbers, and handed on all the 
   );
 });
 
+test('events: no secret is kept, whether or not whoever is handed it keeps one', () => {
+  const log = new EventLog(SILENCE, new FakeClock());
+  const error = 'Cannot use http://root:hunter2@10.8.64.10:2379: refused';
+  log.info({ password: 'hunter2' }, 'changed');
+  log.warn({ error }, 'store');
+  log.error({ command: ['curl', '--token=hunter2'] }, 'command');
+  assert.equal(log.after(0).length, 3);
+  assert.doesNotMatch(JSON.stringify(log.after(0)), /hunter2/);
+  assert.equal(log.after(1)[0]?.fields.error, 'Cannot use http://[redacted]@10.8.64.10:2379: refused');
+});
+
 test('changes: the last one of each object, the oldest of very many forgotten', () => {
   const changes = new LastChanges();
   const action = (key: PlannedAction['key'], reason: string): PlannedAction => ({
