@@ -10,6 +10,7 @@ import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
 import { configFiles } from './sys/config-files.js';
 import { controlSocket } from './sys/control-socket.js';
+import { systemDirectories } from './sys/directories.js';
 import { systemFiles } from './sys/files.js';
 import {
   absolutePath,
@@ -42,6 +43,7 @@ export function commandContext(): CommandContext {
     pid: processId,
     isTerminal: isTerminal(),
     files: systemFiles,
+    directories: systemDirectories,
     startDetached,
     environment: processEnvironment,
     absolutePath,

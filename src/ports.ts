@@ -390,6 +390,18 @@ export interface Files {
   watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void;
 }
 
+/** Whole directories, for who puts one in the place of another. Each rejects with SystemError. */
+export interface Directories {
+  /** The names in it, sorted; undefined where there is no directory. */
+  list(path: string): Promise<readonly string[] | undefined>;
+  /** With all that is in it and its owner; nothing may stand at `to`. */
+  copy(from: string, to: string): Promise<void>;
+  /** Under another name on the same file system, at once and durably; nothing may stand at `to`. */
+  move(from: string, to: string): Promise<void>;
+  /** A directory with all that is in it, or a file. Gone already is success. */
+  removeTree(path: string): Promise<void>;
+}
+
 // ---- the operator's commands ------------------------------------------------------------------------------
 
 export interface Commands {

@@ -2,7 +2,7 @@
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
 import type { PlanDocument } from '../model/plan-document.js';
-import type { ByteOutput, Clock, ControlSocket, Files, NetlinkRoute } from '../ports.js';
+import type { ByteOutput, Clock, ControlSocket, Directories, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
 import type { ConfigReading } from '../runtime/config-source.js';
 import type { Inputs } from '../runtime/inputs.js';
@@ -32,6 +32,7 @@ export interface CommandContext {
   readonly isTerminal: boolean;
   /** Of this host, where no more than files is needed. */
   readonly files: Files;
+  readonly directories: Directories;
   /** Starts this program once more, with other arguments, in a session of its own: it goes on when this one and its terminal are gone. */
   startDetached(argv: readonly string[]): void;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -30,7 +30,7 @@ export function hostSubject(
   applied: AppliedFile,
   question: TrialQuestion,
 ): TrialSubject {
-  const file = new TrialFile(context.files, applied.file);
+  const file = new TrialFile(context, applied.file);
   let held: HeldApply | undefined;
   const undo = async (): Promise<readonly string[]> => {
     const problems = await attempted(async () => (await held?.rollBack())?.problems ?? []);
@@ -65,7 +65,7 @@ export function daemonSubject(
   question: TrialQuestion & { readonly candidate: string },
 ): TrialSubject {
   const { file: path, config } = applied;
-  const file = new TrialFile(context.files, path);
+  const file = new TrialFile(context, path);
   const undo = () =>
     attempted(async () => {
       await file.putBack();

@@ -1,6 +1,7 @@
 /** What stands at the path of the configuration: a file, or a directory of them. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isConfigFileName } from '../model/config-file-name.js';
 import { systemFiles } from './files.js';
 
 /** Nobody keeps more; each is read whole. */
@@ -28,7 +29,7 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 async function filesIn(directory: string): Promise<readonly string[]> {
-  const names = (await readdir(directory)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
+  const names = (await readdir(directory)).filter(isConfigFileName).sort();
   if (names.length === 0) throw new Error(`Cannot read ${directory}: no file in it ends with .yaml`);
   if (names.length > MOST_FILES) {
     throw new Error(

@@ -1,7 +1,7 @@
 /** `try` on a real host: whoever started it may go, and the daemon too; what was not confirmed is taken back. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { memberAt, onCluster } from '../lab/cluster.js';
+import { ARTICLE_CONFIG, memberAt, onCluster } from '../lab/cluster.js';
 import { worldDifference, worldOf } from '../lab/host-world.js';
 import { CANDIDATE, LOSSES, lostTrial } from '../lab/trial.js';
 
@@ -34,6 +34,28 @@ test('a trial outlives its command, its terminal and the daemon', { timeout: 180
         assert.equal(isBack, verb === 'rollback', verb);
       }
       assert.equal(await member.host.readFile(member.configPath), CANDIDATE);
+    });
+
+    await t.test('a directory is on trial as a whole, while a daemon follows it', async () => {
+      const { host } = member;
+      const of = member.another('/run/conf.d');
+      await host.writeFile('/run/conf.d/10-fleet.yaml', ARTICLE_CONFIG);
+      await host.writeFile('/run/next.d/20-changed.yaml', CANDIDATE);
+      const daemon = await of.run();
+      const isChanged = async () => / mtu 1400 /.test(await host.output(['ip', 'link', 'show', 'flannel0']));
+      for (const verb of ['rollback', 'confirm']) {
+        const tried = await of.command('try', '--timeout', '1h', '/run/next.d');
+        assert.equal(tried.code, 0, tried.stderr);
+        assert.deepEqual(
+          [await isChanged(), await host.output(['ls', '/run/conf.d'])],
+          [true, '20-changed.yaml\n'],
+        );
+        const { code, stderr } = await of.command(verb);
+        assert.equal(code, 0, stderr);
+        assert.equal(await isChanged(), verb === 'confirm');
+      }
+      assert.equal(await host.output(['sh', '-c', 'ls -d /run/conf.d*']), '/run/conf.d\n');
+      await daemon.stop();
     });
   });
 });

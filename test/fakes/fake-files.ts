@@ -1,9 +1,9 @@
 /** Files in memory, as strict as a disk: the contract suite runs over both. Absolute paths without symbolic links. */
-import { type Files, SystemError } from '../../src/ports.js';
+import { type Directories, type Files, SystemError } from '../../src/ports.js';
 
 const MOST_BYTES = 1024 * 1024;
 
-export class FakeFiles implements Files {
+export class FakeFiles implements Files, Directories {
   readonly #files = new Map<string, { content: string; mode: number }>();
   readonly #directories = new Set(['/']);
   readonly #watchers = new Set<{ readonly paths: readonly string[]; readonly wake: () => void }>();
@@ -51,6 +51,37 @@ export class FakeFiles implements Files {
     if (this.#directories.has(path)) throw refusal('remove', path, 'EISDIR');
     this.writes++;
     if (this.#files.delete(path)) this.#changed(path);
+  }
+
+  async list(path: string): Promise<readonly string[] | undefined> {
+    if (!this.#directories.has(path)) return undefined;
+    const places = [...this.#files.keys(), ...this.#directories];
+    return places
+      .filter((place) => place !== path && parentsOf(place).at(-1) === path)
+      .map((place) => place.slice(path.length + 1))
+      .sort();
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    if (!this.#directories.has(from)) throw refusal('copy', from, 'ENOENT');
+    if (this.#directories.has(to) || this.#files.has(to)) throw refusal('copy to', to, 'EEXIST');
+    this.writes++;
+    this.#directories.add(to);
+    for (const [path, { content, mode }] of this.#files)
+      if (path.startsWith(`${from}/`)) this.#put(to + path.slice(from.length), content, mode);
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    if (this.#directories.has(to) || this.#files.has(to)) throw refusal('rename to', to, 'EEXIST');
+    await this.copy(from, to);
+    this.delete(from);
+  }
+
+  async removeTree(path: string): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    this.writes++;
+    this.delete(path);
   }
 
   watch(paths: readonly string[], wake: () => void, signal: AbortSignal): void {

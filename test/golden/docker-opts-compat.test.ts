@@ -42,6 +42,7 @@ async function dockerOpts(
     pid: 1,
     isTerminal: false,
     files,
+    directories: files,
     startDetached: () => assert.fail('docker-opts starts nothing'),
     environment,
     absolutePath: (path) => path,

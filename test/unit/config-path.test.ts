@@ -18,6 +18,7 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
       return { error: `Cannot read ${path}: there is no such file` };
     },
     files: { read: async () => undefined },
+    directories: { list: async () => undefined },
     set: () => {},
     isSet: () => false,
     forwarding: async () => ({ end: async () => {} }),

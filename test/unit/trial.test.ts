@@ -125,6 +125,98 @@ for (const verb of ['confirm', 'rollback']) {
   });
 }
 
+const DIRECTORY = '/etc/conf.d';
+
+/** A directory of two files that was applied, and another one with a changed file, a new one, and one fewer. */
+async function worldWithDirectories(): Promise<CommandWorld> {
+  const world = new CommandWorld();
+  const { files } = world.host;
+  files.edit(`${DIRECTORY}/10-fleet.yaml`, CONFIG);
+  files.edit(`${DIRECTORY}/50-host.yaml`, 'host: { interface: eth0 }\n');
+  files.edit(`${DIRECTORY}/README`, 'for people');
+  files.chmod(`${DIRECTORY}/10-fleet.yaml`, 0o600);
+  files.edit('/etc/next.d/10-fleet.yaml', OTHER_MTU);
+  files.edit('/etc/next.d/90-more.yaml', 'host: { interface: eth0 }\n');
+  assert.equal((await world.run('apply', '-f', DIRECTORY)).exitCode, EXIT.done);
+  return world;
+}
+
+const inDirectory = async ({ host }: CommandWorld) => ({
+  names: await host.files.list(DIRECTORY),
+  fleet: await host.files.read(`${DIRECTORY}/10-fleet.yaml`),
+});
+
+for (const end of ['nobody confirms', 'rollback'] as const) {
+  test(`a directory on trial is back as a whole: ${end}`, async () => {
+    const world = await worldWithDirectories();
+    const [before, files] = [await world.host.lines(), world.host.files.lines()];
+    const tried = await world.run('try', '-f', DIRECTORY, '--timeout', '10s', '/etc/next.d');
+    assert.equal(tried.exitCode, EXIT.done, tried.stderr);
+    assert.ok(await isOther(world));
+    assert.deepEqual(await inDirectory(world), {
+      names: ['10-fleet.yaml', '90-more.yaml', 'README'],
+      fleet: { content: OTHER_MTU, mode: 0o600 },
+    });
+    if (end === 'rollback') await world.run('rollback', '-f', DIRECTORY);
+    else await world.clock.advance(11_000);
+    assert.deepEqual(await world.host.lines(), before);
+    assert.deepEqual(world.host.files.lines(), files);
+  });
+}
+
+test('a directory on trial that is confirmed stays, with nothing beside it', async () => {
+  const world = await worldWithDirectories();
+  await world.run('try', '-f', DIRECTORY, '--timeout', '10s', '/etc/next.d');
+  assert.equal((await world.run('confirm', '-f', DIRECTORY)).exitCode, EXIT.done);
+  await world.clock.advance(20_000);
+  assert.ok(await isOther(world));
+  assert.deepEqual((await inDirectory(world)).names, ['10-fleet.yaml', '90-more.yaml', 'README']);
+  assert.deepEqual(
+    world.host.files.lines().filter((line) => /before-try|on-trial/.test(line)),
+    [],
+  );
+});
+
+test('a directory itself can be on trial where no daemon follows it', async () => {
+  const world = await worldWithDirectories();
+  world.host.files.edit(`${DIRECTORY}/10-fleet.yaml`, OTHER_MTU);
+  const before = await world.host.lines();
+  assert.equal((await world.run('try', '-f', DIRECTORY, '--timeout', '10s')).exitCode, EXIT.done);
+  assert.ok(await isOther(world));
+  await world.clock.advance(11_000);
+  assert.deepEqual(await world.host.lines(), before);
+});
+
+test('a file does not take the place of a directory, nor the other way round', async () => {
+  const world = await worldWithDirectories();
+  const files = world.host.files.lines();
+  for (const [of, candidate] of [
+    [DIRECTORY, CONFIG_PATH],
+    [CONFIG_PATH, DIRECTORY],
+  ] as const) {
+    const { exitCode, stderr } = await world.run('try', '-f', of, candidate);
+    assert.equal(exitCode, EXIT.rolledBack);
+    assert.match(
+      stderr,
+      /^Cannot try \S+: it is a (file|directory), and \S+ is a (directory|file); both must be the same$/m,
+    );
+    assert.deepEqual(world.host.files.lines(), files);
+    await world.clock.advance(5_000);
+  }
+});
+
+for (const left of ['both', 'only the former one'] as const) {
+  test(`a daemon that starts puts back a directory whose keeper is gone: ${left} is there`, async () => {
+    const world = await worldWithDirectories();
+    const files = world.host.files.lines();
+    await world.host.files.move(DIRECTORY, beforeTryPath(DIRECTORY));
+    if (left === 'both') world.host.files.edit(`${DIRECTORY}/10-fleet.yaml`, OTHER_MTU);
+    const { stderr } = await world.run('run', '-f', DIRECTORY);
+    assert.match(stderr, /^Put back \/etc\/conf\.d: what was on trial there was never confirmed$/m);
+    assert.deepEqual(world.host.files.lines(), files);
+  });
+}
+
 /** As after a reboot: the file is there, and nobody who keeps the trial. */
 async function abandoned(): Promise<CommandWorld> {
   const world = new CommandWorld(OTHER_MTU);

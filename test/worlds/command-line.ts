@@ -7,6 +7,7 @@ import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import type { Clock, Files } from '../../src/ports.js';
 import type { ConfigReading } from '../../src/runtime/config-source.js';
+import { FakeFiles } from '../fakes/fake-files.js';
 
 export interface CommandResult {
   readonly exitCode: number;
@@ -43,6 +44,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     pid: 1,
     isTerminal: false,
     files: host.files,
+    directories: new FakeFiles(),
     startDetached: () => {},
     environment: {},
     absolutePath: (path) => path,

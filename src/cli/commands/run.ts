@@ -25,7 +25,7 @@ export async function run(context: CommandContext, path: string): Promise<ExitCo
 
 /** A file that nobody has confirmed, and whose keeper went with a reboot, is not what this host is to be. */
 async function settleTrial(context: CommandContext, path: string): Promise<void> {
-  const file = new TrialFile(context.files, path);
+  const file = new TrialFile(context, path);
   if (!(await file.isOnTrial())) return;
   const reading = await context.readConfig(path);
   const keeper =

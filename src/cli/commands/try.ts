@@ -76,7 +76,7 @@ export async function confirm(context: CommandContext, path: string): Promise<Ex
     const report = await reportWhen(context, config.instance, isOver);
     return told(context, report);
   }
-  const file = new TrialFile(context.files, path);
+  const file = new TrialFile(context, path);
   if (!(await file.isOnTrial())) throw nothingOnTrial(path);
   await file.keep();
   context.out(`Kept ${path}: whoever was to take it back is gone\n`);
@@ -90,7 +90,7 @@ export async function rollback(context: CommandContext, path: string): Promise<E
     requireInTime(reply, 'roll back');
     return told(context, await reportWhen(context, config.instance, isOver));
   }
-  if (!(await new TrialFile(context.files, path).putBack())) throw nothingOnTrial(path);
+  if (!(await new TrialFile(context, path).putBack())) throw nothingOnTrial(path);
   context.err(`Put back ${path}: whoever was to do it is gone\n`);
   return apply(context, path, { format: 'table', timeoutMs: 30_000, adopt: false, allowRenumber: true });
 }

@@ -7,6 +7,7 @@ import { readPlan } from '../../../src/config/plan-schema.js';
 import { readConfigParts } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
 import { settingsPart } from '../../../src/config/settings.js';
+import { isConfigFileName } from '../../../src/model/config-file-name.js';
 import type { ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
 import { doctorFacts } from '../../../src/runtime/doctor-facts.js';
 import { HostPrograms } from '../../../src/runtime/host-programs.js';
@@ -103,6 +104,7 @@ export class CommandWorld {
       pid: 4711,
       isTerminal: this.isTerminal,
       files: host.files,
+      directories: host.files,
       startDetached: (argv) => {
         this.log.push(`start ${argv.join(' ')}`);
         void runCommandLine(this.#context({ stdout: '', stderr: '' }), argv).then((code) =>
@@ -124,9 +126,15 @@ export class CommandWorld {
       },
       absolutePath: (path) => (path.startsWith('/') ? path : `/etc/${path}`),
       readConfig: async (path) => {
-        const text = (await host.files.read(path))?.content;
-        if (text === undefined) return { error: `Cannot read ${path}: there is no such file` };
-        const parts = [{ file: path, text }, ...settingsPart(this.#settings)];
+        const names = (await host.files.list(path))?.filter(isConfigFileName);
+        const paths = names?.map((name) => `${path}/${name}`) ?? [path];
+        const texts = paths.map((file) => ({ file, text: host.files.contentOf(file) }));
+        const missing = texts.find(({ text }) => text === undefined);
+        if (missing !== undefined) return { error: `Cannot read ${missing.file}: there is no such file` };
+        const parts = [
+          ...texts.map(({ file, text = '' }) => ({ file, text })),
+          ...settingsPart(this.#settings),
+        ];
         const reading = readConfigParts(parts, this.environment);
         if ('config' in reading) return reading;
         const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
