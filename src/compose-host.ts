@@ -31,6 +31,7 @@ import { snapshotAccess } from './runtime/snapshot-access.js';
 import { statusLine, statusReport } from './runtime/status-report.js';
 import { StoreFollower } from './runtime/store-follower.js';
 import { StoreMirror } from './runtime/store-mirror.js';
+import { TrialWatch, trialRecordPath } from './runtime/trial-record.js';
 import { systemClock, systemRandom } from './sys/clock.js';
 import { systemCommands } from './sys/commands.js';
 import { controlSocket } from './sys/control-socket.js';
@@ -167,7 +168,10 @@ async function runDaemonUntil(
     watch: (wake, until) => systemFiles.watch([path], wake, until),
   };
   const reconcilers = reconcilersOf(host, inputs, store, dataPlane);
-  const daemon = new Daemon({ ...host, source, inputs, store, reconcilers, dataPlane, meters, log });
+  const trials = new TrialWatch(systemClock);
+  const trial = () => trials.standing();
+  const daemon = new Daemon({ ...host, source, inputs, store, reconcilers, dataPlane, meters, log, trial });
+  await trials.begin(trialRecordPath(config.instance), systemFiles, () => daemon.conditions(), signal);
   const readyState = () => ({ isReady: daemon.isReady, text: statusLine({ daemon, inputs, store }) });
   const readiness = new Readiness({
     notifier: createNotifier(processEnvironment, processId),

@@ -1,5 +1,6 @@
 /** The daemon's status as text. Pure. */
 import type { StatusReport } from '../model/status.js';
+import { trialText } from '../model/trial.js';
 import { table } from './table.js';
 
 export function statusText(report: StatusReport): string {
@@ -44,6 +45,7 @@ function headLines(report: StatusReport): string[] {
   ];
   if (config.error !== undefined)
     lines.push(...`          kept, because: ${config.error}`.trimEnd().split('\n'));
+  if (report.trial !== undefined) lines.push(`trial     ${trialText(report.trial)}`);
   lines.push(
     `store     ${store.description}: ${store.status} since ${store.since}${store.error ? ` (${store.error})` : ''}`,
   );

@@ -6,6 +6,7 @@ import type { Undecided } from './desired.js';
 import type { KindName } from './objects.js';
 import type { ObjectStatus } from './status.js';
 import type { StoreView } from './store-view.js';
+import { type TrialStanding, trialText } from './trial.js';
 
 export const CONDITION_TYPES = [
   'EtcdUnavailable',
@@ -31,6 +32,7 @@ export const CONDITION_TYPES = [
   'ChangeFailed',
   'DockerOutOfStep',
   'ConfigKept',
+  'ChangeOnTrial',
 ] as const;
 
 export type ConditionType = (typeof CONDITION_TYPES)[number];
@@ -60,6 +62,7 @@ export interface ConditionFacts {
   /** Absent where no lease runs out. */
   readonly leaseTerm?: { readonly leftMs: number; readonly ttlMs: number } | undefined;
   readonly configError?: string | undefined;
+  readonly trial?: TrialStanding | undefined;
 }
 
 /** In the order of CONDITION_TYPES. */
@@ -73,6 +76,9 @@ export function conditionsOf(facts: ConditionFacts): readonly Condition[] {
     ...(facts.configError === undefined
       ? []
       : [{ type: 'ConfigKept', message: facts.configError } satisfies Condition]),
+    ...(facts.trial === undefined
+      ? []
+      : [{ type: 'ChangeOnTrial', message: trialText(facts.trial) } satisfies Condition]),
   ];
   return conditions.sort(
     (left, right) => CONDITION_TYPES.indexOf(left.type) - CONDITION_TYPES.indexOf(right.type),

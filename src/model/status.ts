@@ -1,6 +1,7 @@
 /** What the operator is told about each object and about the whole. Pure data, made from rounds. */
 import type { Overall } from './overall.js';
 import type { ActionResult, Plan, ResourceKey } from './plan.js';
+import type { TrialStanding } from './trial.js';
 
 /**
  * `in-sync`: as wanted. `pending`: will be changed. `waiting`: needs another object first. `failed`: tried
@@ -81,6 +82,8 @@ export interface StatusReport {
   readonly config: { readonly path: string; readonly loadedAt: string; readonly error?: string };
   /** The troubles that hold now: see model/conditions.ts. */
   readonly conditions: readonly { readonly type: string; readonly message: string; readonly since: string }[];
+  /** A change that is taken back unless somebody confirms it. */
+  readonly trial?: TrialStanding;
   readonly store: {
     readonly description: string;
     readonly status: string;

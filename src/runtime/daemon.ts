@@ -11,6 +11,7 @@ import { overallOf } from '../model/overall.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { leasesHeldBy } from '../model/store-view.js';
+import type { TrialStanding } from '../model/trial.js';
 import {
   type Clock,
   type DataPlane,
@@ -39,6 +40,8 @@ export interface DaemonDependencies {
   readonly reconcilers: Reconcilers;
   readonly dataPlane: DataPlane;
   readonly meters: Meters;
+  /** What is on trial; absent where nobody tries anything. */
+  readonly trial?: () => TrialStanding | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -121,6 +124,11 @@ export class Daemon {
     return this.#conditions.look();
   }
 
+  /** What somebody has to confirm. */
+  trial(): TrialStanding | undefined {
+    return this.#deps.trial?.();
+  }
+
   /** How it stands as a whole, and since when. */
   overall(): DatedOverall {
     return this.#overall.look();
@@ -157,6 +165,7 @@ export class Daemon {
       objects: this.loops.troubles(),
       leaseTerm: this.#keeper.timeLeft(),
       configError: this.#configError,
+      trial: this.trial(),
     });
   }
 

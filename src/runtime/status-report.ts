@@ -30,6 +30,7 @@ export function statusReport({
   const { sync, health } = daemon.overall();
   const network = networkStatus(inputs);
   const term = daemon.leaseTerm();
+  const trial = daemon.trial();
   const { sent, received, drops } = dataPlane.counters();
   return {
     version,
@@ -42,6 +43,7 @@ export function statusReport({
     health: { ...health, since: dateText(health.since) },
     config: { path, loadedAt: dateText(loadedAt), ...(error === undefined ? {} : { error }) },
     conditions: daemon.conditions().map((condition) => ({ ...condition, since: dateText(condition.since) })),
+    ...(trial && { trial }),
     store: storeStatus(store),
     ...(network && { network }),
     ...(term && {

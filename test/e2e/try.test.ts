@@ -46,6 +46,9 @@ test('a trial outlives its command, its terminal and the daemon', { timeout: 180
       for (const verb of ['rollback', 'confirm']) {
         const tried = await of.command('try', '--timeout', '1h', '/run/next.d');
         assert.equal(tried.code, 0, tried.stderr);
+        const status = await of.command('status');
+        assert.match(status.stdout, /^trial +\/run\/conf\.d is on trial until \S+, begun by /m);
+        assert.match(status.stdout, /^ChangeOnTrial /m);
         assert.deepEqual(
           [await isChanged(), await host.output(['ls', '/run/conf.d'])],
           [true, '20-changed.yaml\n'],
@@ -54,6 +57,7 @@ test('a trial outlives its command, its terminal and the daemon', { timeout: 180
         assert.equal(code, 0, stderr);
         assert.equal(await isChanged(), verb === 'confirm');
       }
+      assert.doesNotMatch((await of.command('status')).stdout, /^trial |ChangeOnTrial/m);
       assert.equal(await host.output(['sh', '-c', 'ls -d /run/conf.d*']), '/run/conf.d\n');
       await daemon.stop();
     });

@@ -125,6 +125,24 @@ for (const verb of ['confirm', 'rollback']) {
   });
 }
 
+for (const end of ['confirm', 'rollback', 'time is up']) {
+  test(`while it lasts there is a record of it for others: ${end}`, async () => {
+    const world = await worldWithCandidate();
+    world.environment = { SUDO_USER: 'alice', USER: 'root', SSH_CONNECTION: '10.8.0.7 51234 10.8.0.1 22' };
+    await world.run('try', '--timeout', '10s', CANDIDATE);
+    const told = await world.run('status');
+    assert.equal(told.exitCode, EXIT.notReady, 'there is no daemon');
+    assert.match(
+      told.stdout,
+      /^\/etc\/flannelette\.yaml is on trial until \S+, begun by alice from 10\.8\.0\.7 at /,
+    );
+    if (end === 'time is up') await world.clock.advance(10_500);
+    else await world.run(end);
+    assert.equal((await world.run('status')).stdout, '');
+    assert.equal(await content(world, '/run/flannelette/flannel0.trial.json'), undefined);
+  });
+}
+
 const DIRECTORY = '/etc/conf.d';
 
 /** A directory of two files that was applied, and another one with a changed file, a new one, and one fewer. */

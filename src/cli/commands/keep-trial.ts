@@ -3,6 +3,7 @@
  * becomes of those. Not for people: `try` starts it.
  */
 import { Trial } from '../../runtime/trial.js';
+import { recordedSubject, trialRecordPath } from '../../runtime/trial-record.js';
 import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
@@ -21,10 +22,16 @@ export async function keepTrial(
   const host = await context.host();
   const status = { method: 'GET', path: '/status' } as const;
   const isFollowed = (await control.ask(socketPath(instance), status, signal)) !== undefined;
-  const subject =
+  const plain =
     isFollowed && candidate !== undefined
       ? daemonSubject(context, host, applied, { ...question, candidate })
       : hostSubject(context, host, applied, question);
+  const startedAt = new Date(clock.now()).toISOString();
+  const record = () => {
+    const { file, pid, revertsAt } = trial.report();
+    return { file, by: whoever(context), pid, startedAt, revertsAt };
+  };
+  const subject = recordedSubject(plain, context.files, trialRecordPath(instance), record);
   const trial = new Trial(subject, question.timeoutMs, clock, context.pid);
   const served = new AbortController();
   try {
@@ -34,4 +41,12 @@ export async function keepTrial(
   } finally {
     served.abort();
   }
+}
+
+/** As the environment has it: sudo(8), login(1) and sshd(8) leave it there. */
+function whoever({ environment }: CommandContext): string {
+  const { SUDO_USER, LOGNAME, USER, SSH_CONNECTION } = environment;
+  const name = SUDO_USER ?? LOGNAME ?? USER ?? 'somebody';
+  const [from] = SSH_CONNECTION?.split(' ') ?? [];
+  return from === undefined ? name : `${name} from ${from}`;
 }

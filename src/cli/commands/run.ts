@@ -1,4 +1,5 @@
 /** `run`: the daemon, until it is told to stop. */
+import { trialRecordPath } from '../../runtime/trial-record.js';
 import { configArgument, trialSocketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
@@ -35,6 +36,8 @@ async function settleTrial(context: CommandContext, path: string): Promise<void>
       { method: 'GET', path: '/trial' },
       context.signal,
     ));
-  if (!keeper && (await file.putBack()))
+  if (!keeper && (await file.putBack())) {
+    if ('config' in reading) await context.files.remove(trialRecordPath(reading.config.instance));
     context.err(`Put back ${path}: what was on trial there was never confirmed\n`);
+  }
 }

@@ -1,6 +1,8 @@
 /** `status` and `peers`: what the running daemon sees. */
-import { DEFAULT_INSTANCE } from '../../model/config.js';
+import { DEFAULT_INSTANCE, type InstanceSection } from '../../model/config.js';
 import type { StatusReport } from '../../model/status.js';
+import { trialStanding, trialText } from '../../model/trial.js';
+import { readTrial, trialRecordPath } from '../../runtime/trial-record.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
@@ -15,6 +17,8 @@ export interface StatusOptions {
   readonly text: (report: StatusReport) => string;
 }
 
+type Instance = Pick<InstanceSection, 'name' | 'runtimeDirectory'>;
+
 /** ECMA-48: cursor to the first line, everything erased. */
 const FROM_THE_TOP = '\u001b[H\u001b[2J';
 const WATCH_EVERY_MS = 1_000;
@@ -24,9 +28,9 @@ export async function status(
   path: string,
   { format, watch, text }: StatusOptions,
 ): Promise<ExitCode> {
-  const socket = await socketOf(context, path);
+  const instance = await instanceOf(context, path);
   for (;;) {
-    const report = await ask(context, socket);
+    const report = await ask(context, instance);
     // Over what stands there; into a pipe, one after the other.
     if (watch && format === 'table' && context.isTerminal) context.out(FROM_THE_TOP);
     context.out(formatted(format, report, () => text(report)));
@@ -36,18 +40,22 @@ export async function status(
 }
 
 /** The daemon goes on with the last good file: that the file is wrong now must not hide what it does. */
-async function socketOf(context: CommandContext, path: string): Promise<string> {
+async function instanceOf(context: CommandContext, path: string): Promise<Instance> {
   const reading = await context.readConfig(path);
-  if ('config' in reading) return socketPath(reading.config.instance);
+  if ('config' in reading) return reading.config.instance;
   // Only a good file could name another instance.
   const socket = socketPath(DEFAULT_INSTANCE);
   const report = await statusAt(context, socket);
   if (report?.config.path !== path) throw new CommandError(reading.error, EXIT.invalidConfig);
-  return socket;
+  return DEFAULT_INSTANCE;
 }
 
-async function ask(context: CommandContext, socket: string): Promise<StatusReport> {
+/** Without a daemon something may be on trial all the same. */
+async function ask(context: CommandContext, instance: Instance): Promise<StatusReport> {
+  const socket = socketPath(instance);
   const report = await statusAt(context, socket);
-  if (report === undefined) throw noDaemon(socket);
-  return report;
+  if (report !== undefined) return report;
+  const trial = await readTrial(trialRecordPath(instance), context.files);
+  if (trial !== undefined) context.out(`${trialText(trialStanding(trial, context.clock.now()))}\n`);
+  throw noDaemon(socket);
 }

@@ -2,6 +2,7 @@
 import type { InstanceSection } from '../../model/config.js';
 import { isOver, type TrialReport } from '../../model/trial.js';
 import type { ControlReply } from '../../ports.js';
+import { trialRecordPath } from '../../runtime/trial-record.js';
 import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
@@ -79,6 +80,7 @@ export async function confirm(context: CommandContext, path: string): Promise<Ex
   const file = new TrialFile(context, path);
   if (!(await file.isOnTrial())) throw nothingOnTrial(path);
   await file.keep();
+  await context.files.remove(trialRecordPath(config.instance));
   context.out(`Kept ${path}: whoever was to take it back is gone\n`);
   return EXIT.done;
 }
@@ -91,6 +93,7 @@ export async function rollback(context: CommandContext, path: string): Promise<E
     return told(context, await reportWhen(context, config.instance, isOver));
   }
   if (!(await new TrialFile(context, path).putBack())) throw nothingOnTrial(path);
+  await context.files.remove(trialRecordPath(config.instance));
   context.err(`Put back ${path}: whoever was to do it is gone\n`);
   return apply(context, path, { format: 'table', timeoutMs: 30_000, adopt: false, allowRenumber: true });
 }

@@ -126,4 +126,12 @@ store `,
   );
 });
 
+test('a change on trial has a line', () => {
+  const record = { file: '/etc/a.yaml', by: 'alice', pid: 7, startedAt: SINCE, revertsAt: SINCE };
+  assert.match(
+    lineOf({ ...READY_REPORT, trial: { ...record, state: 'on-trial' } }, 'trial') ?? '',
+    /^trial {5}\/etc\/a\.yaml is on trial until 2024-01-02T03:04:05\.678Z, begun by alice /,
+  );
+});
+
 test('no line ends with blanks', () => assert.doesNotMatch(statusText(READY_REPORT), / $/m));

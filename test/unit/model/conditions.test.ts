@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CONDITION_TYPES, type ConditionFacts, conditionsOf } from '../../../src/model/conditions.js';
 import type { StoreView } from '../../../src/model/store-view.js';
+import { trialStanding } from '../../../src/model/trial.js';
 
 const VIEW: StoreView = { leases: [], quarantined: [], taken: [] };
 const FINE: ConditionFacts = {
@@ -79,6 +80,25 @@ test('objects of one trouble are one condition, and the order is that of the lis
       'DockerOutOfStep: docker-bridge:docker0: other MTU',
       'ConfigKept: line 1',
     ],
+  );
+});
+
+test('a change on trial is named with who began it, until when, and what ends it', () => {
+  const record = {
+    file: '/etc/flannelette.yaml',
+    by: 'alice from 10.8.0.7',
+    pid: 4711,
+    startedAt: '2026-11-27T10:00:00.000Z',
+    revertsAt: '2026-11-27T10:02:00.000Z',
+  };
+  const at = (seconds: number) => Date.parse(record.revertsAt) + seconds * 1000;
+  const begun = 'begun by alice from 10.8.0.7 at 2026-11-27T10:00:00.000Z';
+  assert.deepEqual(texts({ trial: trialStanding(record, at(30)) }), [
+    `ChangeOnTrial: /etc/flannelette.yaml is on trial until 2026-11-27T10:02:00.000Z, ${begun}: \`flannelette confirm\` keeps it, \`flannelette rollback\` takes it back at once`,
+  ]);
+  assert.match(
+    texts({ trial: trialStanding(record, at(36)) }).join(),
+    /was on trial until .*, and process 4711 has not taken it back: `flannelette confirm` keeps it/,
   );
 });
 
