@@ -24,10 +24,12 @@ export function explanationText(explanation: Explanation): string {
   return `${[key, ...lines].join('\n')}\n`;
 }
 
-function stateText({ status, wanted, found }: Explanation): string {
+function stateText({ kind, status, wanted, found }: Explanation): string {
   if (status !== undefined)
     return `${status.state} since ${status.since}${status.reason && `: ${status.reason}`}`;
   if (wanted === undefined) return found?.ours ? 'there, not wanted' : 'there, not ours';
+  if (found === undefined && (kind === 'forwarder' || kind === 'peer'))
+    return 'not there: the daemon has it in its packet loop, and none runs';
   return found === undefined ? 'wanted, not there' : 'wanted and there; no daemon keeps it so';
 }
 

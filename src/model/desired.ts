@@ -52,6 +52,8 @@ export interface DesiredState {
   readonly devices: BackendPlan['devices'];
   /** Packets are carried by a loop in this program: without a daemon none are. */
   readonly hasPacketLoop: boolean;
+  /** What a daemon wants of that loop: part of `objects` in the daemon alone. */
+  readonly loop: Pick<DesiredObjects, 'forwarder' | 'peer'>;
   readonly networks: readonly Prefix[];
   /** Absent when Docker is left alone. */
   readonly docker?: DesiredDocker;
@@ -164,6 +166,7 @@ export function desiredState(
     throw error;
   }
   const { mtu, devices, objects } = backend;
+  const loop = { forwarder: objects.forwarder ?? [], peer: objects.peer ?? [] };
   const declared = config.network.declared;
   const networks = cidrsOf(network);
   const lease = { subnets, attributes: { publicIps, ...backend.lease } };
@@ -179,6 +182,7 @@ export function desiredState(
     mtu,
     devices,
     hasPacketLoop: objects.forwarder !== undefined,
+    loop,
     networks,
     ...(docker && { docker }),
     ignoredLeases: backend.ignored,
@@ -210,8 +214,8 @@ export function desiredState(
         ...(objects.sysctl ?? []),
       ],
       address: objects.address ?? [],
-      forwarder: forwards ? (objects.forwarder ?? []) : [],
-      peer: forwards ? (objects.peer ?? []) : [],
+      forwarder: forwards ? loop.forwarder : [],
+      peer: forwards ? loop.peer : [],
       fdb: objects.fdb ?? [],
       neighbour: objects.neighbour ?? [],
       route: objects.route ?? [],

@@ -283,7 +283,7 @@ export class ControlLoops {
 }
 
 /** What the reconcilers look into beside their objects. */
-function around({ objects: _, ignoredLeases: __, ...rest }: Planned): object {
+function around({ objects: _, loop: __, ignoredLeases: ___, ...rest }: Planned): object {
   return rest;
 }
 

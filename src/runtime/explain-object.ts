@@ -21,10 +21,11 @@ export interface ExplainSources {
 /** An Explanation without what only a daemon knows; undefined when there is no object of that name, wanted or found. */
 export async function explainObject(
   name: string,
-  { reconcilers, ...sources }: ExplainSources,
+  { reconcilers, state: { loop, ...state }, ...sources }: ExplainSources,
   signal: AbortSignal,
 ): Promise<Explanation | undefined> {
-  const { objects } = sources.state;
+  // Without a daemon nobody makes what belongs to the packet loop, but it can be said where it comes from.
+  const objects = { ...state.objects, ...loop };
   const isAsked = ({ key }: { readonly key: string }) => key === name;
   const wantedKind = KINDS.find((kind) => (objects[kind] as readonly Desired<unknown>[]).some(isAsked));
   // What nobody wants may be of any kind that is named like it.
@@ -34,7 +35,7 @@ export async function explainObject(
     const found = await lookFor(name, reconcilers[kind], wants, signal);
     const key = want?.key ?? found?.key;
     if (key === undefined) continue;
-    const origin = originsOf(sources)(kind, key);
+    const origin = originsOf({ ...sources, state: { ...state, loop, objects } })(kind, key);
     return {
       key,
       kind,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EXIT } from '../../../src/cli/exit-codes.js';
 import type { Explanation } from '../../../src/model/explanation.js';
+import { withDaemon } from '../../fakes/daemon-world.js';
 import { CONFIG, CONFIG_PATH, CommandWorld } from './command-world.js';
 
 const EXPLAINED: Explanation = {
@@ -52,6 +53,39 @@ test('without a daemon it looks itself: a route to another host follows from its
   assert.match(stdout, /^ {2}store {5}subnets\/4\.0\.32\.0-24 at revision \d+$/m);
   assert.match(stdout, /^ {2}found {5}not there$/m);
   assert.equal(world.host.writes, before);
+});
+
+test('without a daemon what only a daemon makes is explained too', async () => {
+  const world = new CommandWorld();
+  await world.host.store.put('subnets/4.0.32.0-24', '{"PublicIP":"10.8.65.53"}');
+  const peer = (await world.run('explain', 'peer:4.0.32.0/24')).stdout;
+  assert.match(peer, /^ {2}state {5}not there: the daemon has it in its packet loop, and none runs$/m);
+  assert.match(peer, /^ {2}because {3}a row of the packet loop for each other host$/m);
+  assert.match(peer, /^ {2}store {5}subnets\/4\.0\.32\.0-24 at revision \d+$/m);
+  assert.match(peer, /^ {2}wanted {4}\{"subnet":"4\.0\.32\.0\/24","publicIp":"10\.8\.65\.53"/m);
+  const forwarder = (await world.run('explain', 'forwarder:flannel0')).stdout;
+  assert.match(forwarder, /^ {2}because {3}backend udp: its packets are carried by the packet loop$/m);
+  assert.match(forwarder, /^ {2}file {6}default of network\.backend$/m);
+});
+
+test('through a daemon the lease is told with its revision, and the line of the file', async () => {
+  await withDaemon(async (daemon) => {
+    await daemon.store.put('subnets/4.0.32.0-24', '{"PublicIP":"10.8.65.53"}');
+    await daemon.clock.advance(1_000);
+    const world = new CommandWorld();
+    world.answer = async ({ path }) => {
+      const name = new URLSearchParams(path.split('?')[1]).get('key') ?? '';
+      return { status: 200, body: JSON.stringify(await daemon.explain(name, new AbortController().signal)) };
+    };
+    const peer = (await world.run('explain', 'peer:4.0.32.0/24')).stdout;
+    assert.match(peer, /^ {2}store {5}subnets\/4\.0\.32\.0-24 at revision \d+$/m);
+    assert.match(peer, /^ {2}state {5}in-sync since /m);
+    const lease = (await world.run('explain', 'lease:4.0.100.0-24')).stdout;
+    assert.match(lease, new RegExp(`^ {2}file {6}${CONFIG_PATH}:3, host\\.subnet$`, 'm'));
+    assert.match(lease, /^ {2}store {5}subnets\/4\.0\.100\.0-24 at revision \d+$/m);
+    const route = (await world.run('explain', 'route:4.0.0.0/16')).stdout;
+    assert.match(route, new RegExp(`^ {2}file {6}${CONFIG_PATH}:2, network\\.cidr$`, 'm'));
+  });
 });
 
 test('what is there and not wanted follows from nothing', async () => {
