@@ -1,6 +1,7 @@
 /** The daemon's packet loop by itself: loaded before everything else, so that packets wait for nothing that they do not need. */
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { EarlyForwarding } from './cli/session.js';
+import type { LogFormat } from './model/log-line.js';
 import type { Log } from './ports.js';
 import { confirmationPath, isConfirmed } from './runtime/confirmation.js';
 import { RememberedDataPlane } from './runtime/remembered-data-plane.js';
@@ -13,13 +14,13 @@ import {
   type InstanceLock,
   type InstanceToLock,
 } from './sys/instance-lock.js';
-import { jsonLog } from './sys/log.js';
+import { systemLog } from './sys/log.js';
 
 const NEVER = new AbortController().signal;
 
 /** Its thread starts at once, beside whatever the caller does next. */
-export function earlyForwarding(signal: AbortSignal): EarlyForwarding {
-  const log = jsonLog();
+export function earlyForwarding(logFormat: LogFormat, signal: AbortSignal): EarlyForwarding {
+  const log = systemLog(logFormat);
   const dataPlane = new RememberedDataPlane(createDataPlane({ log, early: true }), systemFiles, log);
   let lock: InstanceLock | undefined;
   return {

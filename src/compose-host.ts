@@ -7,6 +7,7 @@ import { requirePrivilegesHere } from './compose-privileges.js';
 import { captureAdvice } from './model/capture-advice.js';
 import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
+import type { LogFormat } from './model/log-line.js';
 import { KINDS } from './model/objects.js';
 import type { ControlRequest, Store } from './ports.js';
 import { CaptureDesk } from './runtime/capture-desk.js';
@@ -40,7 +41,7 @@ import { systemFiles } from './sys/files.js';
 import { HostFirewall } from './sys/firewall/firewall.js';
 import { hostOrigin } from './sys/host-origin.js';
 import { httpListener } from './sys/http-listener.js';
-import { jsonLog, silentLog } from './sys/log.js';
+import { silentLog, systemLog } from './sys/log.js';
 import { KernelNetlink } from './sys/netlink/netlink.js';
 import { createNotifier } from './sys/notify.js';
 import { lastingAbort, onHangUp, packageVersion, processEnvironment, processId } from './sys/process.js';
@@ -56,18 +57,19 @@ const OTHER_LOOPS = ['daemon', 'docker', 'host', 'monitoring', 'store'];
 
 type ReadConfig = (path: string) => Promise<ConfigReading>;
 
-export function hostAccess(readConfig: ReadConfig, signal: AbortSignal): HostAccess {
+export function hostAccess(readConfig: ReadConfig, logFormat: LogFormat, signal: AbortSignal): HostAccess {
   return {
     routes: () => new KernelNetlink().routes({ table: MAIN_TABLE }),
     openSession,
     requirePrivileges: ({ instance }) => requirePrivilegesHere(instance.name, signal),
-    lock: ({ instance }) => instanceLock(instance, jsonLog()),
+    lock: ({ instance }) => instanceLock(instance, systemLog(logFormat)),
     async forget(config) {
       await systemFiles.remove(recordPath(config));
       await systemFiles.remove(confirmationPath(config));
       await systemFiles.remove(rememberedStorePath(config));
     },
-    runDaemon: (path, config, dataPlane) => runDaemon(path, config, dataPlane, readConfig, signal),
+    runDaemon: (path, config, dataPlane) =>
+      runDaemon({ path, config, dataPlane, readConfig, logFormat }, signal),
   };
 }
 
@@ -104,16 +106,18 @@ export function openSession(config: Config): Session {
   return { inputs, access, reconcilers: reconcilersOf(host, inputs, access), close: () => store.close() };
 }
 
-async function runDaemon(
-  path: string,
-  config: Config,
-  dataPlane: RememberedDataPlane,
-  readConfig: ReadConfig,
-  until: AbortSignal,
-): Promise<void> {
+interface DaemonSetting {
+  readonly path: string;
+  readonly config: Config;
+  readonly dataPlane: RememberedDataPlane;
+  readonly readConfig: ReadConfig;
+  readonly logFormat: LogFormat;
+}
+
+async function runDaemon(setting: DaemonSetting, until: AbortSignal): Promise<void> {
   const stop = lastingAbort(until);
   try {
-    await runDaemonUntil(path, config, dataPlane, readConfig, stop.signal);
+    await runDaemonUntil(setting, stop.signal);
   } finally {
     // What a failure leaves running would look like a daemon.
     stop.abort();
@@ -121,13 +125,10 @@ async function runDaemon(
 }
 
 async function runDaemonUntil(
-  path: string,
-  config: Config,
-  dataPlane: RememberedDataPlane,
-  readConfig: ReadConfig,
+  { path, config, dataPlane, readConfig, logFormat }: DaemonSetting,
   signal: AbortSignal,
 ): Promise<void> {
-  const book = new LogBook(jsonLog('debug'), systemClock, [...KINDS, ...OTHER_LOOPS]);
+  const book = new LogBook(systemLog(logFormat, 'debug'), systemClock, [...KINDS, ...OTHER_LOOPS]);
   const log = new EventLog(book.of('daemon'), systemClock);
   const host = hostPorts();
   const meters = new LateMeters(async () => (await import('./sys/meters.js')).createMeters(() => status()));

@@ -5,6 +5,7 @@
  */
 import { partsErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
+import type { LogFormat } from './model/log-line.js';
 import type { ConfigReading } from './runtime/config-source.js';
 import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
@@ -32,6 +33,7 @@ export function commandContext(): CommandContext {
   endWithoutReader();
   const signal = terminationSignal();
   let settings: readonly string[] = [];
+  let logFormat: LogFormat = 'auto';
   const readConfig = (path: string) => readConfigAt(path, settings);
   return {
     version: packageVersion(),
@@ -58,8 +60,11 @@ export function commandContext(): CommandContext {
     readText: async (path) => (await systemFiles.read(path))?.content,
     openOutput,
     writeText: (path, content) => systemFiles.write(path, content, 0o644),
-    forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(signal),
-    host: async () => (await import('./compose-host.js')).hostAccess(readConfig, signal),
+    logAs: (format) => {
+      logFormat = format;
+    },
+    forwarding: async () => (await import('./compose-forwarding.js')).earlyForwarding(logFormat, signal),
+    host: async () => (await import('./compose-host.js')).hostAccess(readConfig, logFormat, signal),
     tools: async () => (await import('./compose-tools.js')).hostTools(signal),
   };
 }

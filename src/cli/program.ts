@@ -1,5 +1,6 @@
 /** The command line: verbs and options, and what an error becomes. */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { LOG_FORMATS, type LogFormat } from '../model/log-line.js';
 import type { KindName } from '../model/objects.js';
 import { printableLines } from '../model/printable.js';
 import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
@@ -172,7 +173,14 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .action(async (options: { file: string }) => done(await rollback(context, path(options))));
   verb('run', 'keep it so, and carry the packets')
     .addOption(file())
-    .action(async (options: { file: string }) => done(await run(context, path(options))));
+    .addOption(
+      new Option('--log-format <format>', 'the log as JSON or for people; auto: for people on a terminal')
+        .choices(LOG_FORMATS)
+        .default('auto'),
+    )
+    .action(async (options: { file: string; logFormat: LogFormat }) =>
+      done(await run(context, path(options), options.logFormat)),
+    );
   verb('status', 'show what the running daemon sees')
     .addOption(file())
     .addOption(output())

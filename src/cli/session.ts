@@ -1,6 +1,7 @@
 /** What the commands are given to work with. compose.ts makes it; tests make it from fakes. */
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
+import type { LogFormat } from '../model/log-line.js';
 import type { PlanDocument } from '../model/plan-document.js';
 import type { ByteOutput, Clock, ControlSocket, Directories, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
@@ -53,6 +54,8 @@ export interface CommandContext {
   writeText(path: string, content: string): Promise<void>;
   /** A new file at `path`, 0600, in place of what is there; `-` is standard output. */
   openOutput(path: string): Promise<ByteOutput>;
+  /** How the daemon writes its log; to be said before anything of it is loaded. */
+  logAs(format: LogFormat): void;
   /** The daemon's packet loop. Quick to load: packets wait for it. */
   forwarding(): Promise<EarlyForwarding>;
   /** What reaches this host. Loading it takes a while: to be called by the commands that need it. */

@@ -11,7 +11,7 @@ export const VERB_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   try: ['flannelette try --timeout 120s new.yaml'],
   confirm: ['flannelette confirm -f flannelette.yaml'],
   rollback: ['flannelette rollback -f flannelette.yaml'],
-  run: ['flannelette run -f flannelette.yaml'],
+  run: ['flannelette run -f flannelette.yaml', 'flannelette run --log-format json'],
   status: ['flannelette status --brief'],
   events: ['flannelette events --file flannelette.yaml -o json'],
   peers: ['flannelette peers -f flannelette.yaml'],

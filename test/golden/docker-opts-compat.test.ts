@@ -55,6 +55,7 @@ async function dockerOpts(
     readText: async (path) => (await files.read(path))?.content,
     openOutput: () => assert.fail('docker-opts writes no bytes'),
     writeText: (path, content) => files.write(path, content, 0o644),
+    logAs: () => {},
     forwarding: () => Promise.reject(new Error('docker-opts forwards nothing')),
     host: async () => ({
       routes: async () => routes,

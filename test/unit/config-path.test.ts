@@ -21,6 +21,7 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
     directories: { list: async () => undefined },
     set: () => {},
     isSet: () => false,
+    logAs: () => {},
     forwarding: async () => ({ end: async () => {} }),
     control: { serve: async () => {}, ask: async () => undefined },
     clock: { now: () => 0, boottimeMs: () => 0, sleep: () => new Promise(() => {}) },

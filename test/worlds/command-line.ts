@@ -57,6 +57,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     readText: async (path) => desk.get(path) ?? readText(path),
     openOutput: () => Promise.reject(new Error('No command of these tests writes bytes')),
     writeText: async (path, content) => void desk.set(path, content),
+    logAs: () => {},
     forwarding: () => Promise.reject(new Error('Cannot run a daemon here')),
     host: async () => ({
       routes: async () => [],

@@ -1,6 +1,6 @@
 /** `events`: what has happened in the running daemon, and with -f what happens. */
 import type { Event } from '../../model/event.js';
-import { printable } from '../../model/printable.js';
+import { logLine } from '../../model/log-line.js';
 import { noDaemon } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
@@ -31,19 +31,9 @@ export async function events(
     if (reply.status !== 200)
       throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
     const told = JSON.parse(reply.body) as readonly Event[];
-    for (const event of told)
-      context.out(format === 'json' ? `${JSON.stringify(event)}\n` : eventLine(event));
+    for (const event of told) context.out(format === 'json' ? `${JSON.stringify(event)}\n` : logLine(event));
     after = told.at(-1)?.number ?? after;
     waitMs = WAIT_MS;
   } while (follow);
   return EXIT.done;
-}
-
-export function eventLine({ at, level, message, fields }: Event): string {
-  const words = Object.entries(fields).map(([name, value]) => `${name}=${valueText(value)}`);
-  return `${printable([at, level.padEnd(5), message, ...words].join('  '))}\n`;
-}
-
-function valueText(value: unknown): string {
-  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
 }

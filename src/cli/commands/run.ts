@@ -1,4 +1,5 @@
 /** `run`: the daemon, until it is told to stop. */
+import type { LogFormat } from '../../model/log-line.js';
 import { trialRecordPath } from '../../runtime/trial-record.js';
 import { configArgument, trialSocketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
@@ -9,7 +10,8 @@ import { TrialFile } from '../trial-file.js';
  * Forwarding comes first: what it needs is loaded first, and it goes on before the rest is even loaded. That is loaded
  * while the programs run that tell what this process may do.
  */
-export async function run(context: CommandContext, path: string): Promise<ExitCode> {
+export async function run(context: CommandContext, path: string, format: LogFormat): Promise<ExitCode> {
+  context.logAs(format);
   const forwarding = await context.forwarding();
   try {
     await settleTrial(context, path);

@@ -155,6 +155,7 @@ export class CommandWorld {
         close: async () => {},
       }),
       writeText: (path, content) => host.files.write(path, content, 0o644),
+      logAs: () => {},
       forwarding: async () => this.#forwarding(),
       host: async () => ({
         routes: async () => [],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { eventLine } from '../../../src/cli/commands/events.js';
 import { EXIT } from '../../../src/cli/exit-codes.js';
 import type { Event } from '../../../src/model/event.js';
+import { logLine } from '../../../src/model/log-line.js';
 import { CommandWorld } from './command-world.js';
 
 const CHANGED: Event = {
@@ -16,10 +16,10 @@ const READY: Event = { ...CHANGED, number: 2, message: 'ready', fields: {} };
 
 test('an event is one line, whatever others have put into it', () => {
   assert.equal(
-    eventLine(CHANGED),
+    logLine(CHANGED),
     '2026-11-22T16:00:00.000Z  info   changed  kind=route  verb=create  key=route:4.0.0.0/16  reason="not there"  times=3\n',
   );
-  const hostile = eventLine({ ...READY, message: 'a\u001b[2Jb\nc' });
+  const hostile = logLine({ ...READY, message: 'a\u001b[2Jb\nc' });
   assert.ok(!hostile.includes('\u001b') && hostile.indexOf('\n') === hostile.length - 1, hostile);
 });
 
@@ -52,7 +52,7 @@ test('with -f it goes on from what it has told, until it is interrupted', async 
   };
   const { exitCode, stdout } = await world.run('events', '-f');
   assert.equal(exitCode, EXIT.interrupted);
-  assert.deepEqual(stdout, eventLine(CHANGED) + eventLine(READY));
+  assert.deepEqual(stdout, logLine(CHANGED) + logLine(READY));
   assert.deepEqual(
     world.asked.map(({ path }) => path),
     [
