@@ -1,7 +1,7 @@
 /** Whole directories on the disk. */
 import { constants } from 'node:fs';
-import { cp, lchown, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { cp, lchown, link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Directories, SystemError } from '../ports.js';
 
 export const systemDirectories: Directories = {
@@ -18,10 +18,21 @@ export const systemDirectories: Directories = {
     try {
       // Links stay what they are.
       await cp(from, to, { recursive: true, errorOnExist: true, force: false, verbatimSymlinks: true });
-      const { uid, gid } = await stat(from);
-      await lchown(to, uid, gid).catch(() => {}); // Only root gives away.
+      for (const name of ['.', ...(await readdir(from, { recursive: true }))]) {
+        const { uid, gid } = await lstat(join(from, name));
+        await lchown(join(to, name), uid, gid).catch(() => {}); // Only root gives away.
+      }
     } catch (error) {
       throw systemError(`copy ${from} to ${to}`, error);
+    }
+  },
+
+  async link(from, to) {
+    try {
+      await link(from, to);
+      await synchronise(dirname(to));
+    } catch (error) {
+      throw systemError(`link ${to} to ${from}`, error);
     }
   },
 

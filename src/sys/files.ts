@@ -136,18 +136,33 @@ async function makeDirectories(directory: string): Promise<void> {
 /** Root without CAP_CHOWN, as in some containers, keeps what it makes. */
 function stayRoots(): void {}
 
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Whom something new in `directory` is given to: what root writes where an ordinary daemon is at home stays that one's. */
-async function ownerIn(
-  directory: string,
-): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+async function ownerIn(directory: string): Promise<Owner | undefined> {
   if (process.geteuid?.() !== 0) return undefined;
   const { uid, gid } = await stat(directory);
   return uid === 0 ? undefined : { uid, gid };
 }
 
+/**
+ * Whose the file at `path` is to be: where only root may put one it stays whose it is, so that whoever may read it still may.
+ * In /tmp what is there may have been put there for that.
+ */
+async function ownerOf(path: string): Promise<Owner | undefined> {
+  const directory = dirname(path);
+  const owner = await ownerIn(directory);
+  if (owner !== undefined || process.geteuid?.() !== 0) return owner;
+  const isRootsAlone = ((await stat(directory)).mode & 0o022) === 0;
+  return isRootsAlone ? stat(path).catch(() => undefined) : undefined;
+}
+
 async function replace(path: string, content: string, mode: number): Promise<void> {
   const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`);
-  const owner = await ownerIn(dirname(path));
+  const owner = await ownerOf(path);
   try {
     await withFile(open(temporary, 'wx', 0o600), async (file) => {
       await file.writeFile(content);

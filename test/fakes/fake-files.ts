@@ -72,9 +72,22 @@ export class FakeFiles implements Files, Directories {
       if (path.startsWith(`${from}/`)) this.#put(to + path.slice(from.length), content, mode);
   }
 
+  async link(from: string, to: string): Promise<void> {
+    if (this.failure.writes !== undefined) throw this.failure.writes;
+    const file = this.#files.get(from);
+    if (file === undefined) throw refusal('link', from, 'ENOENT');
+    if (this.#directories.has(to) || this.#files.has(to)) throw refusal('link to', to, 'EEXIST');
+    this.writes++;
+    // What is written to one of the names takes its place, and leaves the other as it is.
+    this.#put(to, file.content, file.mode);
+  }
+
   async move(from: string, to: string): Promise<void> {
-    if (this.#directories.has(to) || this.#files.has(to)) throw refusal('rename to', to, 'EEXIST');
-    await this.copy(from, to);
+    const file = this.#files.get(from);
+    if (this.#directories.has(to) || (file === undefined && this.#files.has(to)))
+      throw refusal('rename to', to, 'EEXIST');
+    if (file === undefined) await this.copy(from, to);
+    else await this.write(to, file.content, file.mode);
     this.delete(from);
   }
 

@@ -44,6 +44,12 @@ for (const [place, within] of Object.entries(PLACES)) {
         [undefined, ['inner', 'two.yaml']],
       );
       await assert.rejects(directories.copy(`${root}/none`, b), { code: 'ENOENT' });
+      await directories.link(`${a}/two.yaml`, `${a}/second.yaml`);
+      await assert.rejects(directories.link(`${a}/two.yaml`, `${a}/second.yaml`), { code: 'EEXIST' });
+      await files.write(`${a}/two.yaml`, 'new', 0o600);
+      assert.deepEqual(await files.read(`${a}/second.yaml`), { content: '2', mode: 0o640 });
+      await directories.move(`${a}/second.yaml`, `${a}/two.yaml`);
+      assert.deepEqual(await files.read(`${a}/two.yaml`), { content: '2', mode: 0o640 });
       for (const path of [c, `${a}/two.yaml`, `${root}/none`]) await directories.removeTree(path);
       assert.deepEqual([await directories.list(c), await directories.list(a)], [undefined, ['inner']]);
     }));
