@@ -53,7 +53,7 @@ export function commandContext(): CommandContext {
     set: (given) => {
       settings = given;
     },
-    isSet: () => settings.length > 0,
+    settings: () => settings,
     schemaPath: packagedPath('docs/config.schema.json'),
     configReference: async () => (await import('./config/reference.js')).configReference(),
     readPlan: async (text) => (await import('./config/plan-schema.js')).readPlan(text),

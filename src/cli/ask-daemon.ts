@@ -1,26 +1,53 @@
-/** The daemon of an instance, asked over its socket. */
+/** Whoever listens on a socket of an instance, asked: its daemon, or the keeper of a trial. */
 import type { StatusReport } from '../model/status.js';
 import type { ControlReply, ControlRequest } from '../ports.js';
-import { withDeadline } from '../runtime/deadline.js';
+import { DeadlineError, withDeadline } from '../runtime/deadline.js';
 import { CommandError, EXIT } from './exit-codes.js';
 import type { CommandContext } from './session.js';
 
 const ANSWER_WITHIN_MS = 5_000;
 
-/** Undefined when no daemon answers at `socket`; any answer but 200 is thrown as CommandError. */
+/** Undefined when nobody listens at `socket`. Rejects with NoAnswerError when whoever does says nothing. */
+export async function answerAt(
+  { clock, control, signal }: Pick<CommandContext, 'clock' | 'control' | 'signal'>,
+  socket: string,
+  request: ControlRequest,
+  withinMs = ANSWER_WITHIN_MS,
+): Promise<ControlReply | undefined> {
+  try {
+    return await withDeadline(clock, withinMs, 'asking', signal, (limited) =>
+      control.ask(socket, request, limited),
+    );
+  } catch (error) {
+    throw error instanceof DeadlineError ? new NoAnswerError(socket, error) : error;
+  }
+}
+
+/** Somebody listens, and does not answer. */
+export class NoAnswerError extends CommandError {
+  constructor(socket: string, cause: DeadlineError) {
+    const message = `Whoever listens at ${socket} does not answer: is its process stopped?`;
+    super(message, EXIT.failed, { cause });
+  }
+}
+
+/** Undefined when no daemon listens at `socket`; any answer but 200 is thrown as CommandError. */
 export async function askDaemon(
-  { clock, control, signal }: CommandContext,
+  context: CommandContext,
   socket: string,
   request: ControlRequest,
 ): Promise<ControlReply | undefined> {
-  const reply = await withDeadline(clock, ANSWER_WITHIN_MS, 'asking the daemon', signal, (limited) =>
-    control.ask(socket, request, limited),
-  );
+  const reply = await answerAt(context, socket, request);
   if (reply === undefined || reply.status === 200) return reply;
   throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
 }
 
-/** What the daemon at `socket` sees; undefined when none answers. */
+/** Whether a daemon is there at all, whatever it answers. */
+export async function isDaemonAt(context: CommandContext, socket: string): Promise<boolean> {
+  return (await answerAt(context, socket, { method: 'GET', path: '/status' })) !== undefined;
+}
+
+/** What the daemon at `socket` sees; undefined when none listens. */
 export async function statusAt(context: CommandContext, socket: string): Promise<StatusReport | undefined> {
   const reply = await askDaemon(context, socket, { method: 'GET', path: '/status' });
   return reply && (JSON.parse(reply.body) as StatusReport);

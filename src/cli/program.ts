@@ -29,6 +29,7 @@ import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
 import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
+import { settleTrial } from './settle-trial.js';
 import { addToolVerbs } from './tool-verbs.js';
 import type { TrialQuestion } from './trial-subjects.js';
 import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
@@ -156,6 +157,9 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .action(async (candidate: string | undefined, options: TryFlags) =>
       done(await tryChange(context, path(options), tried(candidate, options))),
     );
+  verb('settle-trial', 'what the unit runs before `run`, as root', { hidden: true })
+    .addOption(file())
+    .action(async (options: { file: string }) => settleTrial(context, path(options)));
   verb('keep-trial', 'what try starts', { hidden: true })
     .argument('[candidate]')
     .addOption(file())

@@ -43,7 +43,7 @@ export interface CommandContext {
   readConfig(path: string): Promise<ConfigReading>;
   /** Values from the command line, over the file's: `network.mtu=1400`. */
   set(settings: readonly string[]): void;
-  isSet(): boolean;
+  settings(): readonly string[];
   /** Where the JSON Schema of the file lies that came with this program. */
   readonly schemaPath: string;
   /** What the file may hold. */

@@ -14,13 +14,15 @@ function besidePath(directory: string): string {
 }
 
 /**
- * A file, or a directory of them. A file is written anew; a directory is renamed and another one takes its name, so that nobody
- * reads half of each: between the two names there is none for a moment, and a daemon stays with what it has read.
+ * A file, or a directory of them. A file keeps itself under a second name, with its owner and mode, and a new one takes the
+ * first. A directory is renamed and another one takes its name, so that nobody reads half of each: between the two names
+ * there is none for a moment, and a daemon stays with what it has read.
  */
 export class TrialFile {
   readonly #files: Files;
   readonly #directories: Directories;
   readonly #file: string;
+  #isSwapped = false;
 
   constructor({ files, directories }: { files: Files; directories: Directories }, file: string) {
     this.#files = files;
@@ -40,7 +42,8 @@ export class TrialFile {
 
   async #swapFile(candidate: string): Promise<void> {
     const [old, next] = [await this.#present(this.#file), await this.#present(candidate)];
-    await this.#files.write(beforeTryPath(this.#file), old.content, old.mode);
+    await this.#directories.link(this.#file, beforeTryPath(this.#file));
+    this.#isSwapped = true;
     await this.#files.write(this.#file, next.content, old.mode);
   }
 
@@ -56,19 +59,21 @@ export class TrialFile {
       await this.#files.write(`${beside}/${name}`, content, before?.mode ?? mode);
     }
     await this.#directories.move(this.#file, beforeTryPath(this.#file));
+    this.#isSwapped = true;
     await this.#directories.move(beside, this.#file);
+  }
+
+  /** Takes back what `swap` has done, and nothing that another trial has left. */
+  async undo(): Promise<void> {
+    if (this.#isSwapped) await this.putBack();
   }
 
   /** Puts back what was there; false when nothing is on trial. */
   async putBack(): Promise<boolean> {
-    if ((await this.#directories.list(beforeTryPath(this.#file))) !== undefined) {
-      await this.#putBackDirectory();
-      return true;
-    }
-    const old = await this.#files.read(beforeTryPath(this.#file));
-    if (old === undefined) return false;
-    await this.#files.write(this.#file, old.content, old.mode);
-    await this.keep();
+    if (!(await this.isOnTrial())) return false;
+    const isDirectory = (await this.#directories.list(beforeTryPath(this.#file))) !== undefined;
+    if (isDirectory) await this.#putBackDirectory();
+    else await this.#directories.move(beforeTryPath(this.#file), this.#file);
     return true;
   }
 

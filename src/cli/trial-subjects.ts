@@ -1,5 +1,6 @@
 /** What `try` has on trial: this host by the keeper's own apply, or a daemon's file. */
 import type { Config } from '../model/config.js';
+import { withDeadline } from '../runtime/deadline.js';
 import { planAll } from '../runtime/one-shot.js';
 import type { TrialFailure, TrialSubject } from '../runtime/trial.js';
 import {
@@ -22,6 +23,9 @@ export interface TrialQuestion extends Pick<ApplyQuestion, 'timeoutMs' | 'adopt'
 
 /** So long it may take to bring everything back. */
 const REVERT_MS = 30_000;
+/** The daemon takes it for as long as it is given, and answers then. */
+const REVERT_WITHIN_MS = 2 * REVERT_MS + 10_000;
+const NEVER = new AbortController().signal;
 
 /** Nobody follows the file: what is changed here is put back as it was found. */
 export function hostSubject(
@@ -35,7 +39,11 @@ export function hostSubject(
   const undo = async (): Promise<readonly string[]> => {
     const problems = await attempted(async () => (await held?.rollBack())?.problems ?? []);
     held?.close();
-    return [...problems, ...(await attempted(async () => void (await file.putBack())))];
+    const putBack = async () => {
+      await file.undo();
+      return [];
+    };
+    return [...problems, ...(await attempted(putBack))];
   };
   return {
     file: applied.file,
@@ -66,15 +74,21 @@ export function daemonSubject(
 ): TrialSubject {
   const { file: path, config } = applied;
   const file = new TrialFile(context, path);
+  const bringBack = async (lasting: CommandContext): Promise<readonly string[]> => {
+    const before = await readingArgument(lasting, path);
+    const how = { timeoutMs: REVERT_MS, adopt: false, allowRenumber: true };
+    const { outcome, message } =
+      (await applyThroughDaemon(lasting, before.config, path, how)) ??
+      (await applyOnce(lasting, host, { ...before, file: path }, how));
+    return outcome === 'converged' ? [] : [message];
+  };
   const undo = () =>
     attempted(async () => {
-      await file.putBack();
-      const before = await readingArgument(context, path);
-      const how = { timeoutMs: REVERT_MS, adopt: false, allowRenumber: true };
-      const { outcome, message } =
-        (await applyThroughDaemon(context, before.config, path, how)) ??
-        (await applyOnce(context, host, { ...before, file: path }, how));
-      return outcome === 'converged' ? [] : [message];
+      await file.undo();
+      // The keeper may have been told to stop: taking back is what it stops with.
+      return withDeadline(context.clock, REVERT_WITHIN_MS, 'taking back', NEVER, (signal) =>
+        bringBack({ ...context, signal }),
+      );
     });
   return {
     file: path,
@@ -108,9 +122,9 @@ async function rehearse(context: CommandContext, host: HostAccess, config: Confi
 }
 
 /** Whatever it is that cannot be taken back, the rest is. */
-async function attempted(step: () => Promise<readonly string[] | undefined>): Promise<readonly string[]> {
+async function attempted(step: () => Promise<readonly string[]>): Promise<readonly string[]> {
   try {
-    return (await step()) ?? [];
+    return await step();
   } catch (error) {
     return [messageOf(error)];
   }

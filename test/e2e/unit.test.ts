@@ -210,6 +210,34 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
       },
     );
 
+    await t.test(
+      'what is on trial outlives a restart, and not the keeper that went with the power',
+      async () => {
+        const restart = () => machine.systemctl('restart', UNIT);
+        const mtuIs = (mtu: number) =>
+          eventuallyIs(machine, 'StatusText', new RegExp(`^ready: .*, MTU ${mtu}$`));
+        const ofFile = () => machine.output(['stat', '--format', '%i %U %G %a', CONFIG_PATH]);
+        await machine.script(`chown root:flannelette ${CONFIG_PATH}\nchmod 640 ${CONFIG_PATH}`);
+        const before = await ofFile();
+        await machine.writeFile(
+          '/root/candidate.yaml',
+          ARTICLE_CONFIG.replace('cidr:', 'mtu: 1350\n  cidr:'),
+        );
+        const tried = await machine.output([
+          ...['flannelette', 'try', '-f', CONFIG_PATH, '--timeout', '1h', '/root/candidate.yaml'],
+        ]);
+        await mtuIs(1350);
+        await restart();
+        await mtuIs(1350);
+        const [, keeper] = /process (\d+)/.exec(tried) ?? [];
+        await machine.script(`kill -KILL ${keeper}`);
+        await restart();
+        await mtuIs(1472);
+        assert.equal(await ofFile(), before);
+        assert.match(await machine.journal(), /Put back .*: what was on trial there was never confirmed/);
+      },
+    );
+
     await t.test('a stop leaves everything to the next start', async () => {
       const before = await whatStays(machine);
       await machine.systemctl('stop', UNIT);

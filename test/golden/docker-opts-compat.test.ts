@@ -48,7 +48,7 @@ async function dockerOpts(
     absolutePath: (path) => path,
     readConfig: () => Promise.reject(new Error('docker-opts reads no configuration')),
     set: () => {},
-    isSet: () => false,
+    settings: () => [],
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('docker-opts explains nothing')),
     readPlan: () => Promise.reject(new Error('docker-opts plans nothing')),

@@ -27,7 +27,7 @@ async function startApply(ask: ControlSocket['ask']): Promise<Run> {
     clock: result.clock,
     control: { ask, serve: async () => {} },
     absolutePath: (path: string) => path,
-    isSet: () => false,
+    settings: () => [],
     async readConfig(path: string) {
       const reading = readConfig(DAEMON_CONFIG, path);
       assert.ok('config' in reading);

@@ -20,7 +20,7 @@ async function pathsRead(...argv: readonly string[]): Promise<readonly string[]>
     files: { read: async () => undefined },
     directories: { list: async () => undefined },
     set: () => {},
-    isSet: () => false,
+    settings: () => [],
     logAs: () => {},
     forwarding: async () => ({ end: async () => {} }),
     control: { serve: async () => {}, ask: async () => undefined },

@@ -86,7 +86,15 @@ test('every command line of the examples and manuals is one that exists', async 
       used.set(verb, options);
     }
   }
-  assert.deepEqual([...used.keys()].sort(), ['apply', 'destroy', 'diff', 'run', 'status', 'validate']);
+  assert.deepEqual([...used.keys()].sort(), [
+    'apply',
+    'destroy',
+    'diff',
+    'run',
+    'settle-trial',
+    'status',
+    'validate',
+  ]);
   for (const [verb, options] of used) {
     const help = await helpOf(verb);
     for (const option of options)

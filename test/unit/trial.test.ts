@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { beforeTryPath } from '../../src/cli/trial-file.js';
+import { PrivilegeError } from '../../src/ports.js';
 import { CONFIG, CONFIG_PATH, CommandWorld } from './cli/command-world.js';
 
 const OTHER_MTU = CONFIG.replace('subnetLength: 24', 'subnetLength: 24, mtu: 1400');
@@ -250,6 +251,43 @@ test('a daemon that starts puts back a file whose keeper is gone', async () => {
   assert.equal(await content(world, BEFORE_TRY), undefined);
 });
 
+for (const [how, keeper] of [
+  ['is there', async () => ({ status: 200, body: '{"phase":"on-trial"}' })],
+  [
+    'answers root alone',
+    () => Promise.reject(new PrivilegeError('permission denied', 'group of the socket')),
+  ],
+  ['is stopped', () => new Promise<never>(() => {})],
+] as const) {
+  test(`a daemon that starts leaves a file on trial whose keeper ${how}`, async () => {
+    const world = await abandoned();
+    world.keeper = keeper;
+    assert.equal((await world.run('run')).exitCode, EXIT.done);
+    assert.deepEqual(
+      [await content(world, CONFIG_PATH), await content(world, BEFORE_TRY)],
+      [OTHER_MTU, CONFIG],
+    );
+    assert.ok(world.log.includes(`run ${CONFIG_PATH}`));
+  });
+}
+
+test('what was never settled is in the way of another trial, and not lost by it', async () => {
+  const world = await abandoned();
+  world.host.files.edit(CANDIDATE, CONFIG);
+  const { exitCode, stderr } = await world.run('try', CANDIDATE);
+  assert.deepEqual(
+    [exitCode, stderr],
+    [
+      EXIT.held,
+      `Cannot try: what was on trial in ${CONFIG_PATH} was never settled, and its keeper is gone; confirm it, or roll it back\n`,
+    ],
+  );
+  assert.deepEqual(
+    [await content(world, CONFIG_PATH), await content(world, BEFORE_TRY)],
+    [OTHER_MTU, CONFIG],
+  );
+});
+
 test('so does rollback, and confirm keeps it', async () => {
   const [undone, kept] = [await abandoned(), await abandoned()];
   assert.equal((await undone.run('rollback')).exitCode, EXIT.done);
@@ -272,6 +310,31 @@ test('where a daemon runs it is given the file, and the former one when the time
   await world.clock.advance(11_000);
   assert.deepEqual(seen, [OTHER_MTU, CONFIG]);
   assert.equal(await content(world, BEFORE_TRY), undefined);
+});
+
+test('a keeper that is stopped gives the daemon the former file too', async () => {
+  const world = await worldWithCandidate();
+  const seen: (string | undefined)[] = [];
+  world.answer = async ({ path }) => {
+    if (path.startsWith('/apply')) seen.push(await content(world, CONFIG_PATH));
+    return CONVERGED;
+  };
+  await world.run('try', '--timeout', '10h', CANDIDATE);
+  world.stop.abort(new Error('Received SIGTERM'));
+  await world.clock.advance(100);
+  assert.deepEqual(seen, [OTHER_MTU, CONFIG]);
+});
+
+test('what is set is on trial too, but a daemon does not take it', async () => {
+  const world = await worldWithCandidate();
+  const set = ['--set', 'network.mtu=1300'];
+  assert.equal((await world.run('try', '--timeout', '10s', ...set)).exitCode, EXIT.done);
+  assert.ok((await world.host.lines()).some((line) => line.startsWith('link flannel0 tun mtu 1300 ')));
+  await world.clock.advance(15_000);
+  world.answer = async () => CONVERGED;
+  const { exitCode, stderr } = await world.run('try', ...set, CANDIDATE);
+  assert.equal(exitCode, EXIT.held);
+  assert.match(stderr, /^Cannot try with --set while the daemon runs: stop it, and try again$/m);
 });
 
 test('a daemon that has died meanwhile is done without', async () => {

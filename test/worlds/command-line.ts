@@ -50,7 +50,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     absolutePath: (path) => path,
     readConfig,
     set: () => {},
-    isSet: () => false,
+    settings: () => [],
     schemaPath: '/schema.json',
     configReference: () => Promise.reject(new Error('No command of these tests explains')),
     readPlan: async (text) => readPlan(text),

@@ -38,7 +38,7 @@ export async function apply(context: CommandContext, path: string, options: Appl
     (question.only && 'apply a part') ??
     (question.adopt ? 'adopt' : undefined) ??
     // It has settings of its own.
-    (context.isSet() ? 'apply with --set' : undefined);
+    (context.settings().length > 0 ? 'apply with --set' : undefined);
   if (beyondDaemon !== undefined) await requireNoDaemon(context, config, beyondDaemon);
   else {
     const result = await applyThroughDaemon(context, config, file, question);

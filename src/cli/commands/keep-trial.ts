@@ -4,6 +4,7 @@
  */
 import { Trial } from '../../runtime/trial.js';
 import { recordedSubject, trialRecordPath } from '../../runtime/trial-record.js';
+import { isDaemonAt } from '../ask-daemon.js';
 import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
@@ -20,8 +21,7 @@ export async function keepTrial(
   const { instance } = applied.config;
   // All that takes back is loaded before anything is changed.
   const host = await context.host();
-  const status = { method: 'GET', path: '/status' } as const;
-  const isFollowed = (await control.ask(socketPath(instance), status, signal)) !== undefined;
+  const isFollowed = await isDaemonAt(context, socketPath(instance));
   const plain =
     isFollowed && candidate !== undefined
       ? daemonSubject(context, host, applied, { ...question, candidate })

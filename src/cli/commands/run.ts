@@ -1,10 +1,9 @@
 /** `run`: the daemon, until it is told to stop. */
 import type { LogFormat } from '../../model/log-line.js';
-import { trialRecordPath } from '../../runtime/trial-record.js';
-import { configArgument, trialSocketPath } from '../config-argument.js';
+import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
-import { TrialFile } from '../trial-file.js';
+import { settleTrial } from '../settle-trial.js';
 
 /**
  * Forwarding comes first: what it needs is loaded first, and it goes on before the rest is even loaded. That is loaded
@@ -23,23 +22,5 @@ export async function run(context: CommandContext, path: string, format: LogForm
     return EXIT.done;
   } finally {
     await forwarding.end();
-  }
-}
-
-/** A file that nobody has confirmed, and whose keeper went with a reboot, is not what this host is to be. */
-async function settleTrial(context: CommandContext, path: string): Promise<void> {
-  const file = new TrialFile(context, path);
-  if (!(await file.isOnTrial())) return;
-  const reading = await context.readConfig(path);
-  const keeper =
-    'config' in reading &&
-    (await context.control.ask(
-      trialSocketPath(reading.config.instance),
-      { method: 'GET', path: '/trial' },
-      context.signal,
-    ));
-  if (!keeper && (await file.putBack())) {
-    if ('config' in reading) await context.files.remove(trialRecordPath(reading.config.instance));
-    context.err(`Put back ${path}: what was on trial there was never confirmed\n`);
   }
 }

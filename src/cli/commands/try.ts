@@ -3,7 +3,9 @@ import type { InstanceSection } from '../../model/config.js';
 import { isOver, type TrialReport } from '../../model/trial.js';
 import type { ControlReply } from '../../ports.js';
 import { trialRecordPath } from '../../runtime/trial-record.js';
-import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
+import { isDaemonAt } from '../ask-daemon.js';
+import { sayToKeeper, trialReport } from '../ask-keeper.js';
+import { readingArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
 import { TrialFile } from '../trial-file.js';
@@ -22,13 +24,14 @@ export async function tryChange(
   const { candidate, timeoutMs, adopt, allowRenumber } = question;
   const { config } = await readingArgument(context, candidate ?? path);
   await (await context.host()).requirePrivileges(config);
-  await requireNoTrial(context, config.instance);
+  await requireNoTrial(context, config.instance, path);
   await requireTriable(context, config.instance, path, question);
   context.startDetached([
     ...['keep-trial', '-f', path, '--timeout', `${timeoutMs}ms`],
     ...(candidate === undefined ? [] : [candidate]),
     ...(adopt ? ['--adopt'] : []),
     ...(allowRenumber ? ['--allow-renumber'] : []),
+    ...context.settings().flatMap((setting) => ['--set', setting]),
   ]);
   const report = await reportWhen(context, config.instance, ({ phase }) => phase !== 'applying');
   if (report.phase !== 'on-trial') return told(context, report);
@@ -39,15 +42,22 @@ export async function tryChange(
 }
 
 /** Waits for the keeper of the last trial to be gone, once it has told how that ended. */
-async function requireNoTrial(context: CommandContext, instance: InstanceSection): Promise<void> {
+async function requireNoTrial(
+  context: CommandContext,
+  instance: InstanceSection,
+  path: string,
+): Promise<void> {
   let report = await trialReport(context, instance);
   while (report !== undefined && isOver(report)) {
     await context.clock.sleep(LOOK_EVERY_MS, context.signal);
     report = await trialReport(context, instance);
   }
-  if (report === undefined) return;
-  const message = `Cannot try: ${report.file} is on trial until ${report.revertsAt}; confirm it, or roll it back`;
-  throw new CommandError(message, EXIT.held);
+  if (report === undefined && !(await new TrialFile(context, path).isOnTrial())) return;
+  const what =
+    report === undefined
+      ? `what was on trial in ${path} was never settled, and its keeper is gone`
+      : `${report.file} is on trial until ${report.revertsAt}`;
+  throw new CommandError(`Cannot try: ${what}; confirm it, or roll it back`, EXIT.held);
 }
 
 /** A daemon has done by itself whatever its file says: what is to be tried must come from another one. */
@@ -57,11 +67,10 @@ async function requireTriable(
   path: string,
   { candidate, adopt }: TrialQuestion,
 ): Promise<void> {
-  const status = { method: 'GET', path: '/status' } as const;
-  const isFollowed = (await context.control.ask(socketPath(instance), status, context.signal)) !== undefined;
-  if (!isFollowed) return;
-  if (adopt) {
-    const message = 'Cannot adopt while the daemon runs: stop it, and try again';
+  if (!(await isDaemonAt(context, socketPath(instance)))) return;
+  const beyondDaemon = (adopt && 'adopt') || (context.settings().length > 0 && 'try with --set');
+  if (beyondDaemon) {
+    const message = `Cannot ${beyondDaemon} while the daemon runs: stop it, and try again`;
     throw new CommandError(message, EXIT.held);
   }
   if (candidate !== undefined) return;
@@ -71,7 +80,7 @@ async function requireTriable(
 
 export async function confirm(context: CommandContext, path: string): Promise<ExitCode> {
   const { config } = await readingArgument(context, path);
-  const reply = await word(context, config.instance, '/confirm');
+  const reply = await sayToKeeper(context, config.instance, '/confirm');
   if (reply !== undefined) {
     requireInTime(reply, 'confirm');
     const report = await reportWhen(context, config.instance, isOver);
@@ -87,7 +96,7 @@ export async function confirm(context: CommandContext, path: string): Promise<Ex
 
 export async function rollback(context: CommandContext, path: string): Promise<ExitCode> {
   const { config } = await readingArgument(context, path);
-  const reply = await word(context, config.instance, '/rollback');
+  const reply = await sayToKeeper(context, config.instance, '/rollback');
   if (reply !== undefined) {
     requireInTime(reply, 'roll back');
     return told(context, await reportWhen(context, config.instance, isOver));
@@ -130,22 +139,6 @@ function told({ out, err }: CommandContext, { phase, file, message, problems }: 
   }
   err(`${message}\nEverything is as it was before\n`);
   return EXIT.rolledBack;
-}
-
-function word(
-  { control, signal }: CommandContext,
-  instance: InstanceSection,
-  path: '/confirm' | '/rollback',
-): Promise<ControlReply | undefined> {
-  return control.ask(trialSocketPath(instance), { method: 'POST', path }, signal);
-}
-
-async function trialReport(
-  { control, signal }: CommandContext,
-  instance: InstanceSection,
-): Promise<TrialReport | undefined> {
-  const reply = await control.ask(trialSocketPath(instance), { method: 'GET', path: '/trial' }, signal);
-  return reply && (JSON.parse(reply.body) as TrialReport);
 }
 
 async function reportWhen(

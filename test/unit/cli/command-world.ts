@@ -44,6 +44,8 @@ export class CommandWorld {
   readonly asked: ControlRequest[] = [];
   /** The daemon's answer; none by default. */
   answer: (request: ControlRequest) => Promise<ControlReply | undefined> = async () => undefined;
+  /** The answer of a keeper that is none of ours; nobody listens by default. */
+  keeper: () => Promise<ControlReply | undefined> = async () => undefined;
   requirePrivileges: () => Promise<void> = async () => {};
   beforeLock: () => void = () => {};
   runDaemon: () => Promise<void> = async () => {};
@@ -117,9 +119,11 @@ export class CommandWorld {
           this.#served.set(path, answer);
           signal.addEventListener('abort', () => this.#served.delete(path), { once: true });
         },
-        ask: async (path, request) => {
+        ask: async (path, request, signal) => {
+          signal.throwIfAborted();
           const served = this.#served.get(path);
-          if (served !== undefined || path.endsWith('.trial.sock')) return served?.(request);
+          if (served !== undefined) return served(request);
+          if (path.endsWith('.trial.sock')) return this.keeper();
           this.asked.push(request);
           return this.answer(request);
         },
@@ -143,7 +147,7 @@ export class CommandWorld {
       set: (settings) => {
         this.#settings = settings;
       },
-      isSet: () => this.#settings.length > 0,
+      settings: () => this.#settings,
       schemaPath: '/usr/share/doc/flannelette/docs/config.schema.json',
       configReference: async () => configReference(),
       readPlan: async (text) => readPlan(text),
