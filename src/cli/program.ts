@@ -287,13 +287,15 @@ function addSettings(program: Command, context: CommandContext): void {
 function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
   // Commander has printed its own message already; help and version end with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (signal.aborted) {
+  const isDecided = error instanceof CommandError;
+  // What else goes wrong then goes wrong by that; a decided one tells what an interrupted command has left behind.
+  if (signal.aborted && !isDecided) {
     err('Interrupted\n');
     return EXIT.interrupted;
   }
   const message = error instanceof Error ? error.message : String(error);
   err(`${message.trimEnd()}\n`);
-  if (error instanceof CommandError) return error.exitCode;
+  if (isDecided) return error.exitCode;
   if (error instanceof StoreUnavailableError) return EXIT.storeUnreachable;
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;

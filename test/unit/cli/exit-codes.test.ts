@@ -177,6 +177,18 @@ test('whoever is interrupted ends with 130, whatever went wrong by that', async 
   assert.deepEqual(world.log, LOCKED);
 });
 
+test('unless not everything could be put back: then it says what, and ends with 4', async () => {
+  const world = new CommandWorld();
+  world.host.kernel.refuse = (operation) => {
+    if (!operation.startsWith('set link')) return world.stop.signal.aborted ? 'EPERM' : undefined;
+    world.stop.abort(new Error('Received SIGINT'));
+    return undefined;
+  };
+  const { exitCode, stderr } = await world.run('apply');
+  assert.equal(exitCode, EXIT.rollbackFailed);
+  assert.match(stderr, /^Received SIGINT\. Not everything could be put back:\n(.*\n)* {2}link:flannel0: /);
+});
+
 test('run ends with 0 when it is told to stop, and gives the instance back', async () => {
   const world = new CommandWorld();
   assert.deepEqual(await world.run('run'), { exitCode: EXIT.done, stdout: '', stderr: '' });
