@@ -21,7 +21,7 @@ import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
 import { effectiveNetwork, isRefusedByStore, networkOfOwnLease } from './network-in-use.js';
 import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlState } from './objects.js';
 import type { ResourceKey } from './plan.js';
-import { conflictText, consentText, holderOf, type Renumbering, renumbering } from './renumbering.js';
+import { conflictText, consentText, lostSubnets, type Renumbering, renumbering } from './renumbering.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
 import { TrackedList } from './tracked-list.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
@@ -111,11 +111,9 @@ export function desiredState(
   const network = isRefused ? (networkInUse ?? networkOfOwnLease(config, store, host) ?? wanted) : wanted;
   const publicIps = publicIpsOf(network, host);
   const planned = ownSubnets(config, network, store, host, publicIps);
-  const previousSubnet = host.previousSubnets?.ipv4;
   const isKept = 'subnets' in planned && KEPT.has(planned.reason);
-  const holder = isKept ? undefined : holderOfPrevious(store, previousSubnet, publicIps);
-  const leaseConflict = previousSubnet && holder && conflictText(previousSubnet, holder);
-  const conflict = leaseConflict === undefined ? {} : { leaseConflict };
+  const lost = isKept ? [] : lostSubnets(host.previousSubnets, leasesOfOthers(store, publicIps));
+  const conflict = lost.length === 0 ? {} : { leaseConflict: lost.map(conflictText).join('; ') };
   if ('waitsFor' in planned) return { ...planned, ...conflict };
   const { subnets, reason: subnetReason } = planned;
   const change =
@@ -127,7 +125,7 @@ export function desiredState(
           planned: subnets,
           pinned: config.host.subnets,
           own: leasesHeldBy(store, publicIps),
-          holder,
+          lost,
           rule: config.host.renumber,
         });
   if (change?.needsConsent && forwards && !allowsRenumbering)
@@ -285,10 +283,10 @@ function ownLeases(store: StoreView, publicIps: PublicIps): readonly Lease[] {
 }
 
 /** This host's leases that were set aside for the sake of no other host: only an older one of its own overlaps them. */
-function ownLeasesSetAside({ leases, quarantined }: StoreView, own: PublicIps): readonly Lease[] {
-  const setAside = quarantined.flatMap(({ lease }) => (lease && isHeldBy(own, lease) ? lease : []));
+function ownLeasesSetAside(store: StoreView, own: PublicIps): readonly Lease[] {
+  const setAside = store.quarantined.flatMap(({ lease }) => (lease && isHeldBy(own, lease) ? lease : []));
   if (setAside.length === 0) return [];
-  const held = leases.filter((lease) => !isHeldBy(own, lease)).flatMap(({ subnets }) => prefixesOf(subnets));
+  const held = leasesOfOthers(store, own).flatMap(({ subnets }) => prefixesOf(subnets));
   const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));
   return setAside.filter((lease) => prefixesOf(lease.subnets).every(isFree));
 }
@@ -303,6 +301,10 @@ function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean
   return isSameHost(publicIps, own);
 }
 
+function leasesOfOthers({ leases }: StoreView, own: PublicIps): readonly Lease[] {
+  return leases.filter((lease) => !isHeldBy(own, lease));
+}
+
 /** The other hosts' leases that are gone for a moment. */
 function heldLeases({ held = [] }: StoreView, own: PublicIps): readonly Lease[] {
   return held.filter((lease) => !isHeldBy(own, lease));
@@ -315,19 +317,6 @@ function withHeld(others: readonly Lease[], store: StoreView, own: PublicIps): r
   const tracked = TrackedList.of(others);
   if (tracked === undefined) return [...others, ...held];
   return tracked.edited(held.map((lease) => [`held ${subnetKey(lease.subnets)}`, lease])).list;
-}
-
-/** The other host's lease on the subnet that this host has in use. */
-function holderOfPrevious(
-  store: StoreView,
-  previousSubnet: Prefix | undefined,
-  own: PublicIps,
-): Lease | undefined {
-  if (previousSubnet === undefined) return undefined;
-  return holderOf(
-    previousSubnet,
-    store.leases.filter((lease) => !isHeldBy(own, lease)),
-  );
 }
 
 function ownLeaseIn(store: StoreView, own: PublicIps): { readonly ownLease?: Lease } {

@@ -18,6 +18,12 @@ export interface Renumbering {
   readonly needsConsent: boolean;
 }
 
+/** A subnet that this host has in use, and the other host's lease that covers it. */
+export interface LostSubnet {
+  readonly subnet: Prefix;
+  readonly holder: Lease;
+}
+
 export interface RenumberingInput {
   readonly network: NetworkConfig;
   /** What this host has in use. */
@@ -27,17 +33,20 @@ export interface RenumberingInput {
   readonly pinned: Subnets;
   /** This host's leases: a subnet of theirs is not new to it. */
   readonly own: readonly Lease[];
-  /** The other host that holds `previous` now, if one does. */
-  readonly holder: Lease | undefined;
+  /** What of `previous` other hosts hold now. */
+  readonly lost: readonly LostSubnet[];
   readonly rule: RenumberRule;
 }
 
-/** The other host's lease that covers `subnet`, if there is one. `others` are all leases but this host's. */
-export function holderOf(subnet: Prefix, others: readonly Lease[]): Lease | undefined {
-  return others.find(({ subnets }) => prefixesOf(subnets).some((held) => overlaps(held, subnet)));
+/** Of `subnets` those that others hold, in each family by itself. `others` are all leases but this host's. */
+export function lostSubnets(subnets: Subnets | undefined, others: readonly Lease[]): readonly LostSubnet[] {
+  return prefixesOf(subnets).flatMap((subnet) => {
+    const holder = others.find((lease) => prefixesOf(lease.subnets).some((held) => overlaps(held, subnet)));
+    return holder === undefined ? [] : [{ subnet, holder }];
+  });
 }
 
-export function conflictText(subnet: Prefix, { subnets, attributes }: Lease): string {
+export function conflictText({ subnet, holder: { subnets, attributes } }: LostSubnet): string {
   const { ipv4, ipv6 } = attributes.publicIps;
   return `${subnet}, which this host has in use, is held by ${ipv4 ?? ipv6 ?? 'another host'} (${prefixesOf(subnets).join(', ')})`;
 }
@@ -70,16 +79,17 @@ export function consentText({ reason }: Renumbering): string {
 function cause(
   from: Prefix,
   to: Prefix,
-  { network, pinned, holder }: RenumberingInput,
+  { network, pinned, lost }: RenumberingInput,
 ): { readonly why: string; readonly isOrdered: boolean } {
   if (prefixesOf(pinned).includes(to))
     return { why: `the file pins ${to}, and this host has ${from} in use`, isOrdered: true };
   const part = network[familyOf(from)];
   if (part === undefined || subnetMisfit(part, from) !== undefined)
     return { why: `the network has no place for ${from}, which this host has in use`, isOrdered: true };
+  const loss = lost.find(({ subnet }) => subnet === from);
   const why =
-    holder === undefined
+    loss === undefined
       ? `${from}, which this host has in use, is taken by a lease that cannot be read`
-      : conflictText(from, holder);
+      : conflictText(loss);
   return { why, isOrdered: false };
 }

@@ -18,14 +18,15 @@ import { KINDS } from '../../../src/model/objects.js';
 import type { StoreView } from '../../../src/model/store-view.js';
 import { TrackedList } from '../../../src/model/tracked-list.js';
 
+const STORE = `store:
+  etcd: { endpoints: ["http://10.8.64.10:2379"] }
+`;
 const ARTICLE = `
 network:
   cidr: 4.0.0.0/16
   subnetLength: 24
   backend: { type: udp, port: 8285 }
-store:
-  etcd: { endpoints: ["http://10.8.64.10:2379"] }
-`;
+${STORE}`;
 
 function config(text: string): Config {
   const reading = readConfig(text, 'flannelette.yaml');
@@ -323,6 +324,26 @@ test('a subnet that another host has taken is not fought for: another one takes 
       `${subnets.ipv4} takes its place: containers keep addresses of 4.0.100.0/24, and are cut off, until Docker is restarted`,
   );
 });
+
+const [IPV4_SUBNET, IPV6_SUBNET] = [parsePrefix('4.0.100.0/24'), parsePrefix('fd00:10:0:7::/64')];
+for (const [what, families, kept] of [
+  ['of IPv6 alone', 'ipv6: { cidr: "fd00:10::/56" }', {}],
+  ['of both families', 'cidr: 4.0.0.0/16, ipv6: { cidr: "fd00:10::/56" }', { ipv4: IPV4_SUBNET }],
+] as const) {
+  test(`so is an IPv6 subnet that another host has taken, in a network ${what}`, () => {
+    const file = config(`network: { ${families}, backend: { type: vxlan } }\n${STORE}`);
+    const thief = { ...OTHER, subnets: { ...OTHER.subnets, ipv6: IPV6_SUBNET } };
+    const store = view([thief], { taken: [parsePrefix('4.0.32.0/24'), IPV6_SUBNET] });
+    const host = { ...HOST, previousSubnets: { ...kept, ipv6: IPV6_SUBNET } };
+    const { subnets, renumbering, leaseConflict = '' } = decided({ config: file, store, host });
+    assert.deepEqual(subnets, { ...kept, ipv6: renumbering?.to });
+    const conflict =
+      'fd00:10:0:7::/64, which this host has in use, is held by 10.8.65.53 (4.0.32.0/24, fd00:10:0:7::/64)';
+    assert.equal(leaseConflict, conflict);
+    assert.ok(renumbering?.reason.startsWith(`${conflict}; ${subnets.ipv6} takes its place`));
+    assert.equal(renumbering?.from, IPV6_SUBNET);
+  });
+}
 
 test('a host that must not be renumbered waits, and forwards nothing into what is not its own', () => {
   const never = config(`${ARTICLE}host: { renumber: never }\n`);
