@@ -1,4 +1,5 @@
 /** `ping` from the store upwards: who is meant stands there, and nothing above it can be asked without. */
+import { tryParseAddress, tryParsePrefix } from '../model/address.js';
 import { isDecided } from '../model/desired.js';
 import { backendPort } from '../model/doctor/packet-checks.js';
 import { pingTarget } from '../model/ping-target.js';
@@ -48,8 +49,8 @@ async function targetOf(
   const view = access.view();
   if (!isDecided(state) || view === undefined)
     return { error: isDecided(state) ? 'the store has not been read' : state.reason };
-  const isName = /[^\d./:a-f]/i.test(asked);
-  const address = isName ? await addressOf(asked) : asked;
+  const isAddress = tryParseAddress(asked) !== undefined || tryParsePrefix(asked) !== undefined;
+  const address = isAddress ? asked : await addressOf(asked);
   if (address === undefined)
     return { error: `${asked} is no address, no subnet, and no name that is known here` };
   return pingTarget(address, state.publicIps, view, backendPort(state));

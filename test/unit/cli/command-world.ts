@@ -53,6 +53,8 @@ export class CommandWorld {
   isTerminal = false;
   /** Bytes that went to a path, `-` for standard output. */
   readonly written = new Map<string, Uint8Array>();
+  /** The addresses of names. */
+  names: Record<string, string> = {};
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
 
@@ -194,7 +196,7 @@ export class CommandWorld {
           const session = host.session(config);
           const programs = new HostPrograms(host.commands);
           const deps = { ...session, netlink: host.kernel.netlink, programs, knock: this.knock };
-          return pingHost(asked, { ...deps, addressOf: async () => undefined }, this.stop.signal);
+          return pingHost(asked, { ...deps, addressOf: async (name) => this.names[name] }, this.stop.signal);
         },
         shell: (line) => host.commands.run(['sh', '-c', line], 0, this.stop.signal),
       }),

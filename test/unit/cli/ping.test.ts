@@ -31,6 +31,15 @@ for (const host of ['10.8.65.53', '4.0.32.0/24', '4.0.32.7']) {
     assert.deepEqual(await layersOf(await pingWorld(), host), ALL));
 }
 
+// The first two are made of hexadecimal digits.
+for (const name of ['cafe', 'ada.be', 'host2']) {
+  test(`a host is found by its name ${name}`, async () => {
+    const world = await pingWorld();
+    world.names = { [name]: '10.8.65.53' };
+    assert.deepEqual(await layersOf(world, name), ALL);
+  });
+}
+
 test('each layer says what it saw, and the last line what came of it', async () => {
   const { stdout } = await (await pingWorld()).run('ping', '10.8.65.53');
   assert.equal(
