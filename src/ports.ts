@@ -486,7 +486,7 @@ export interface DataPlane {
 
 /**
  * Sends one datagram that says nothing to a UDP port and waits a moment for an error. `silent`: somebody takes it, or nobody
- * tells. Rejects on abort.
+ * tells. Rejects with SystemError when this host does not let it out, and on abort.
  */
 export type UdpKnock = (
   address: Address,

@@ -1,7 +1,7 @@
 /** Another host through the layers, from the ground up: the first that fails is where to look. */
 import type { Address } from '../model/address.js';
 import type { PingTarget } from '../model/ping-target.js';
-import type { Netlink, UdpKnock } from '../ports.js';
+import { type Netlink, SystemError, type UdpKnock } from '../ports.js';
 import type { HostPrograms } from './host-programs.js';
 
 export const PING_LAYERS = ['store', 'underlay', 'overlay', 'container'] as const;
@@ -60,8 +60,9 @@ async function underlay(
   const by = `${publicIp} by ${way.link}`;
   const [echo, answer] = await Promise.all([
     programs.echo(publicIp, ECHO_BYTES, signal),
-    port === undefined ? ('silent' as const) : knock(publicIp, port, signal),
+    port === undefined ? ('silent' as const) : knock(publicIp, port, signal).catch(asRefusal),
   ]);
+  if (answer instanceof SystemError) return { outcome: 'failed', detail: `${by}: ${answer.message}` };
   if (answer === 'refused') {
     const detail = `${by}: nobody listens on UDP port ${port} there, or a firewall of that host rejects it: does its daemon run?`;
     return { outcome: 'failed', detail };
@@ -74,6 +75,12 @@ async function underlay(
       detail: `${by} answers${port === undefined ? '' : `, and does not refuse UDP port ${port}`}`,
     };
   return { outcome: 'unknown', detail: `${by} answers no echo, which a firewall may keep back` };
+}
+
+/** What this host itself has against it is a finding. */
+function asRefusal(error: unknown): SystemError {
+  if (error instanceof SystemError) return error;
+  throw error;
 }
 
 async function overlay(

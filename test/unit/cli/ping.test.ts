@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { PingDocument } from '../../../src/cli/commands/ping.js';
+import { SystemError } from '../../../src/ports.js';
 import { CommandWorld } from './command-world.js';
 
 /** In the network, with another host at 10.8.65.53; which echoes stay without an answer is said by their address. */
@@ -84,6 +85,15 @@ test('a port that is refused fails in the underlay, and nothing above it is trie
   ]);
   world.knock = async () => 'unreachable';
   assert.equal((await layersOf(world, '10.8.65.53'))[1], 'underlay failed');
+});
+
+test('so does one that this host lets nothing out to, with the reason', async () => {
+  const world = await pingWorld();
+  world.knock = async () => {
+    throw new SystemError('Cannot send to UDP port 8285 of 10.8.65.53: send EPERM', 'EPERM');
+  };
+  const { stdout } = await world.run('ping', '10.8.65.53');
+  assert.match(stdout, /^underlay +failed +10\.8\.65\.53 by eth0: Cannot send to UDP .*: send EPERM$/m);
 });
 
 test('a host that keeps its echoes back may be reached all the same', async () => {
