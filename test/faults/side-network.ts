@@ -137,6 +137,8 @@ export class SideNetwork {
     return cluster.etcd.output(
       [
         'etcdctl',
+        // Five seconds, its own, may be short of what an election takes on a busy machine.
+        '--command-timeout=20s',
         `--endpoints=${urls.join(',')}`,
         `--cacert=${authority.caFile}`,
         `--cert=${admin.certFile}`,

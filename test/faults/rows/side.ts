@@ -66,11 +66,14 @@ async function memberKilled({ side }: Scene, size: Size) {
   for (let index = 0; index < MEMBERS[size]; index++) {
     const start = performance.now();
     await side.killServer(index);
-    await side.ctl(['put', STRANGER.key, leaseAt(STRANGER.publicIp)]);
-    times.push(await strangerIs(side, true, start));
-    await side.ctl(['del', STRANGER.key]);
-    await strangerIs(side, false, start);
-    await side.startServer(index);
+    try {
+      await side.ctl(['put', STRANGER.key, leaseAt(STRANGER.publicIp)]);
+      times.push(await strangerIs(side, true, start));
+      await side.ctl(['del', STRANGER.key]);
+      await strangerIs(side, false, start);
+    } finally {
+      await side.startServer(index);
+    }
   }
   assert.deepEqual(await leaseLines(side), leases);
   return { healedMs: Math.max(...times), times: times.length };
