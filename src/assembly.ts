@@ -113,10 +113,14 @@ function scopeOf(inputs: Inputs): Scope {
     : { devices: [instance.name], networks: network.declared ? cidrsOf(network.declared) : [] };
 }
 
-/** Which leases are this host's to change; none in a static list: that is the operator's, this host's own row in it too. */
+/**
+ * Which leases are this host's to change; none in a static list: that is the operator's, this host's own row in it too.
+ * While nothing can be decided those with an address of its interface are: `destroy` gives them back all the same.
+ */
 function publicIpsOf(inputs: Inputs) {
+  if (inputs.config.store.type !== 'etcd') return undefined;
   const state = inputs.state();
-  return isDecided(state) && inputs.config.store.type === 'etcd' ? state.publicIps : undefined;
+  return isDecided(state) ? state.publicIps : inputs.publicIps;
 }
 
 function leaseTtlSeconds({ store }: Config): number {

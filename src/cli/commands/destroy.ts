@@ -1,12 +1,14 @@
-/** `destroy`: removes everything of ours from this host; the lease only when asked. */
+/** `destroy`: removes everything of ours from this host; the lease only when asked. What cannot be done keeps nothing else from being done. */
+import type { Config } from '../../model/config.js';
+import { isDecided } from '../../model/desired.js';
 import { type DesiredObjects, KINDS } from '../../model/objects.js';
+import { StoreUnavailableError } from '../../ports.js';
 import { converge, planAll } from '../../runtime/one-shot.js';
 import type { Reconcilers } from '../../runtime/reconcilers.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
-import { lookOnce } from '../look-once.js';
 import { actionLine, foreignLine } from '../render-plan.js';
-import type { CommandContext } from '../session.js';
+import type { CommandContext, Session } from '../session.js';
 
 export interface DestroyOptions {
   /** Gives the subnet back too. */
@@ -25,9 +27,10 @@ export async function destroy(
   const lock = host.lock(config);
   const session = host.openSession(config);
   try {
-    if (options.lease) await lookOnce(session, context.signal);
+    const keptLease = options.lease ? await whyLeaseStays(session, config, context.signal) : undefined;
     let done = 0;
-    const reconcilers = options.lease ? session.reconcilers : withoutStore(session.reconcilers);
+    const givesBack = options.lease && keptLease === undefined;
+    const reconcilers = givesBack ? session.reconcilers : withoutStore(session.reconcilers);
     const convergence = await converge(
       {
         reconcilers,
@@ -46,12 +49,45 @@ export async function destroy(
     for (const conflict of KINDS.flatMap((kind) => plans[kind]?.foreign ?? []))
       context.out(`${foreignLine(conflict)}\n`);
     context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
+    if (keptLease !== undefined) {
+      context.err(`The lease was not given back: ${keptLease.reason}; ${GIVE_BACK_LATER}\n`);
+      return keptLease.exitCode;
+    }
     if (convergence.outcome === 'converged') return EXIT.done;
     return convergence.outcome === 'timed out' ? EXIT.converging : EXIT.failed;
   } finally {
     session.close();
     lock.release();
   }
+}
+
+const GIVE_BACK_LATER =
+  'run `flannelette destroy --lease` again, or `flannelette leases release SUBNET` on another host';
+
+interface KeptLease {
+  readonly reason: string;
+  readonly exitCode: ExitCode;
+}
+
+/** Reads store and host, as far as it takes to know this host's lease; undefined when it can be given back, if there is one. */
+async function whyLeaseStays(
+  { access, inputs }: Session,
+  { store }: Config,
+  signal: AbortSignal,
+): Promise<KeptLease | undefined> {
+  if (store.type !== 'etcd') return undefined;
+  try {
+    await access.refresh(signal);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    return { reason: error.message, exitCode: EXIT.storeUnreachable };
+  }
+  await inputs.observeHost();
+  const { ipv4, ipv6 } = inputs.publicIps;
+  if (ipv4 !== undefined || ipv6 !== undefined) return undefined;
+  const state = inputs.state();
+  const cause = isDecided(state) ? '' : `: ${state.reason}`;
+  return { reason: `this host is known by no public address${cause}`, exitCode: EXIT.failed };
 }
 
 const NOTHING = Object.fromEntries(KINDS.map((kind) => [kind, []])) as unknown as DesiredObjects;

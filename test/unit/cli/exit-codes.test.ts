@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CommandError, EXIT } from '../../../src/cli/exit-codes.js';
 import { ObserveError, PrivilegeError } from '../../../src/ports.js';
+import { isLeaseKey } from '../../../src/wire/flannel-store.js';
 import { CommandWorld } from './command-world.js';
 
 const BAD = 'network: { cidr: 4.0.0.1/16 }\n';
+const NEVER = new AbortController().signal;
 const LOCKED = ['lock flannel0', 'open', 'close', 'release'];
 
 test('apply on a bare host ends with 0, and after it there is no difference', async () => {
@@ -229,12 +231,46 @@ test('destroy leaves nothing on the host, and the lease to the host unless it is
   assert.notEqual(await world.host.store.valueOf('config'), undefined, 'the network is of all hosts');
 });
 
-test('destroy needs no store, but to give the lease back', async () => {
+test('destroy needs no store, but to give the lease back: what is on the host goes all the same', async () => {
   const world = new CommandWorld();
   await world.run('apply');
   world.host.store.goDown();
+  const { exitCode, stdout, stderr } = await world.run('destroy', '--lease');
+  assert.equal(exitCode, EXIT.storeUnreachable);
+  assert.match(stdout, /^ {2}- link:flannel0 .*\n(.*\n)*Destroy: \d+ done, converged$/m);
+  assert.match(
+    stderr,
+    /^The lease was not given back: Cannot use fake store: connection refused; run `flannelette destroy --lease` again/,
+  );
   assert.equal((await world.run('destroy')).exitCode, EXIT.done);
-  assert.equal((await world.run('destroy', '--lease')).exitCode, EXIT.storeUnreachable);
+});
+
+const NETWORK_OF_STORE = 'store: { etcd: { endpoints: ["http://10.8.64.10:2379"] } }\n';
+for (const network of [undefined, 'no network']) {
+  test(`destroy gives the lease back, also when the store's network is ${network ?? 'gone'}`, async () => {
+    const world = new CommandWorld(NETWORK_OF_STORE);
+    const { store } = world.host;
+    await store.put('config', '{"Network":"4.0.0.0/16","Backend":{"Type":"vxlan"}}');
+    assert.equal((await world.run('apply')).exitCode, EXIT.done);
+    const [subnet] = (await store.snapshot(NEVER)).entries.map(({ key }) => key).filter(isLeaseKey);
+    if (network === undefined) await store.delete('config');
+    else await store.put('config', network);
+    const { exitCode, stdout } = await world.run('destroy', '--lease');
+    assert.equal(exitCode, EXIT.done);
+    assert.match(stdout, /^ {2}- link:flannel\.1 .*\n(.*\n)*Destroy: \d+ done, converged$/m);
+    assert.equal(await store.valueOf(subnet ?? ''), undefined);
+  });
+}
+
+test('destroy on a host that has lost its address removes what it has, and says what stays', async () => {
+  const world = new CommandWorld();
+  await world.run('apply');
+  world.host.kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+  const { exitCode, stdout, stderr } = await world.run('destroy', '--lease');
+  assert.equal(exitCode, EXIT.failed);
+  assert.match(stdout, /^ {2}- link:flannel0 /m);
+  assert.match(stderr, /^The lease was not given back: this host is known by no public address: .*; run /);
+  assert.ok(await world.host.store.valueOf('subnets/4.0.100.0-24'));
 });
 
 test('destroy that cannot remove something ends with 2, naming it', async () => {
