@@ -9,7 +9,6 @@ import { type MonitorSources, monitorReply } from './monitor-api.js';
 import { obstaclesText } from './one-shot.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const MOST_TIMEOUT_MS = 600_000;
 
 export interface ControlSources {
   readonly daemon: Daemon;
@@ -75,7 +74,7 @@ async function applyNow(
     return { status: 409, body: `The daemon runs with ${daemon.config.path}, not with ${file}` };
   }
   const timeoutMs = Number(query.get('timeoutMs') ?? DEFAULT_TIMEOUT_MS);
-  if (!(timeoutMs >= 0)) {
+  if (!(timeoutMs >= 0 && Number.isFinite(timeoutMs))) {
     const given = JSON.stringify(query.get('timeoutMs'));
     return { status: 400, body: `Cannot apply with timeoutMs ${given}: must be a number of milliseconds` };
   }
@@ -90,12 +89,8 @@ async function applyNow(
       ...(result.error && { error: result.error.message }),
     }));
   try {
-    const { outcome, obstacles } = await withDeadline(
-      clock,
-      Math.min(timeoutMs, MOST_TIMEOUT_MS),
-      'converging',
-      signal,
-      (limited) => daemon.converge((attempt) => attempts.push(attempt), limited, allows),
+    const { outcome, obstacles } = await withDeadline(clock, timeoutMs, 'converging', signal, (limited) =>
+      daemon.converge((attempt) => attempts.push(attempt), limited, allows),
     );
     const message = outcome === 'converged' ? '' : obstaclesText(outcome, obstacles);
     return json(200, { outcome, message, actions: actions() });

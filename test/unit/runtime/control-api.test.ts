@@ -114,7 +114,7 @@ test('apply ends at its time-out, with what was tried and why it failed', async 
 for (const { query, want } of [
   { query: '', want: 30_000 },
   { query: '&timeoutMs=200', want: 200 },
-  { query: '&timeoutMs=99999999', want: 600_000 },
+  { query: '&timeoutMs=7200000', want: 7_200_000 },
 ]) {
   test(`apply gives up after ${want} ms when asked for "${query}"`, async () => {
     const clock = new FakeClock();
@@ -191,7 +191,7 @@ test('apply does not take another subnet out from under containers unless it is 
   });
 });
 
-for (const timeoutMs of ['soon', '-1', 'NaN']) {
+for (const timeoutMs of ['soon', '-1', 'NaN', 'Infinity']) {
   test(`a time-out of "${timeoutMs}" is refused`, async () => {
     await withDaemon(async (world) => {
       assert.deepEqual(await ask(world, `/apply?${FILE}&timeoutMs=${timeoutMs}`), {
