@@ -7,15 +7,18 @@ import type { CommandContext } from './session.js';
 
 const ANSWER_WITHIN_MS = 5_000;
 
-/** Undefined when nobody listens at `socket`. Rejects with NoAnswerError when whoever does says nothing. */
+/**
+ * Undefined when nobody listens at `socket`. Rejects with NoAnswerError when whoever does says nothing; `takesMs` is what the
+ * question itself may take.
+ */
 export async function answerAt(
   { clock, control, signal }: Pick<CommandContext, 'clock' | 'control' | 'signal'>,
   socket: string,
   request: ControlRequest,
-  withinMs = ANSWER_WITHIN_MS,
+  takesMs = 0,
 ): Promise<ControlReply | undefined> {
   try {
-    return await withDeadline(clock, withinMs, 'asking', signal, (limited) =>
+    return await withDeadline(clock, takesMs + ANSWER_WITHIN_MS, 'asking', signal, (limited) =>
       control.ask(socket, request, limited),
     );
   } catch (error) {
@@ -36,8 +39,9 @@ export async function askDaemon(
   context: CommandContext,
   socket: string,
   request: ControlRequest,
+  takesMs = 0,
 ): Promise<ControlReply | undefined> {
-  const reply = await answerAt(context, socket, request);
+  const reply = await answerAt(context, socket, request, takesMs);
   if (reply === undefined || reply.status === 200) return reply;
   throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
 }

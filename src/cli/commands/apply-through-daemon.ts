@@ -1,7 +1,7 @@
 /** `apply` where a daemon runs: it is the one that does it. */
 import type { Config } from '../../model/config.js';
 import type { ControlReply } from '../../ports.js';
-import { DeadlineError, withDeadline } from '../../runtime/deadline.js';
+import { answerAt, isDaemonAt, NoAnswerError } from '../ask-daemon.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import type { ApplyResult } from '../render-apply.js';
@@ -28,7 +28,7 @@ export async function applyThroughDaemon(
 ): Promise<ApplyResult | undefined> {
   const query = new URLSearchParams({ file: path, timeoutMs: String(timeoutMs) });
   if (allowRenumber) query.set('allowRenumber', 'true');
-  const reply = await askDaemon(context, socketPath(instance), `/apply?${query}`, timeoutMs);
+  const reply = await ordered(context, socketPath(instance), `/apply?${query}`, timeoutMs);
   if (reply === undefined) return undefined;
   if (reply.status !== 200) {
     const exitCode = REFUSALS[reply.status];
@@ -45,9 +45,7 @@ export async function requireNoDaemon(
   { instance }: Config,
   what: string,
 ): Promise<void> {
-  const question = { method: 'GET', path: '/status' } as const;
-  const answer = await context.control.ask(socketPath(instance), question, context.signal);
-  if (answer === undefined) return;
+  if (!(await isDaemonAt(context, socketPath(instance)))) return;
   throw new CommandError(
     `Cannot ${what} while the daemon runs: stop it, apply, and start it again`,
     EXIT.held,
@@ -55,21 +53,17 @@ export async function requireNoDaemon(
 }
 
 /** It ends by itself at the time-out; one that is stopped or stuck would not. */
-async function askDaemon(
-  { clock, signal, control }: CommandContext,
+async function ordered(
+  context: CommandContext,
   socket: string,
   path: string,
   timeoutMs: number,
 ): Promise<ControlReply | undefined> {
   try {
-    return await withDeadline(clock, timeoutMs + ANSWER_WITHIN_MS, 'asking the daemon', signal, (limited) =>
-      control.ask(socket, { method: 'POST', path }, limited),
-    );
+    return await answerAt(context, socket, { method: 'POST', path }, timeoutMs);
   } catch (error) {
-    if (!(error instanceof DeadlineError)) throw error;
+    if (!(error instanceof NoAnswerError)) throw error;
     const message = `The daemon at ${socket} took the order and does not answer: is its process stopped?`;
     throw new CommandError(message, EXIT.converging, { cause: error });
   }
 }
-
-const ANSWER_WITHIN_MS = 5_000;

@@ -6,7 +6,7 @@ import type { CaptureBegun } from '../../runtime/capture-desk.js';
 import { CaptureFile, type CaptureLayers } from '../../runtime/capture-file.js';
 import { type CaptureReply, decodeCaptureReply } from '../../runtime/capture-reply.js';
 import { withDeadline } from '../../runtime/deadline.js';
-import { askDaemon, noDaemon, statusAt } from '../ask-daemon.js';
+import { answerAt, askDaemon, noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
@@ -115,14 +115,15 @@ async function record(
   recorder: Recorder,
   durationMs = Number.POSITIVE_INFINITY,
 ): Promise<boolean> {
-  const { clock, control, signal } = context;
+  const { clock, signal } = context;
   const untilMs = clock.boottimeMs() + durationMs;
   try {
     for (;;) {
       const leftMs = untilMs - clock.boottimeMs();
       if (leftMs <= 0 || recorder.isFull || signal.aborted) break;
-      const query = new URLSearchParams({ id: `${begun.id}`, waitMs: `${Math.min(leftMs, WAIT_MS)}` });
-      const reply = await control.ask(socket, { method: 'GET', path: `/capture?${query}` }, signal);
+      const waitMs = Math.min(leftMs, WAIT_MS);
+      const query = new URLSearchParams({ id: `${begun.id}`, waitMs: `${waitMs}` });
+      const reply = await answerAt(context, socket, { method: 'GET', path: `/capture?${query}` }, waitMs);
       if (reply?.status !== 200) return true;
       await recorder.add(decodeCaptureReply(reply.body));
     }

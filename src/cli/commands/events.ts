@@ -1,9 +1,9 @@
 /** `events`: what has happened in the running daemon, and with -f what happens. */
 import type { Event } from '../../model/event.js';
 import { logLine } from '../../model/log-line.js';
-import { noDaemon } from '../ask-daemon.js';
+import { askDaemon, noDaemon } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
-import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
 
 export interface EventsOptions {
@@ -26,10 +26,8 @@ export async function events(
   do {
     const query = new URLSearchParams({ after: `${after}`, waitMs: `${waitMs}` });
     const request = { method: 'GET', path: `/events?${query}` } as const;
-    const reply = await context.control.ask(socket, request, context.signal);
+    const reply = await askDaemon(context, socket, request, waitMs);
     if (reply === undefined) throw noDaemon(socket);
-    if (reply.status !== 200)
-      throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
     const told = JSON.parse(reply.body) as readonly Event[];
     for (const event of told) context.out(format === 'json' ? `${JSON.stringify(event)}\n` : logLine(event));
     after = told.at(-1)?.number ?? after;

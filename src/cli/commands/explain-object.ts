@@ -2,6 +2,7 @@
 import type { ConfigPlaces } from '../../model/config-places.js';
 import type { Explanation } from '../../model/explanation.js';
 import { explainObject } from '../../runtime/explain-object.js';
+import { answerAt } from '../ask-daemon.js';
 import { readingArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { lookOnce } from '../look-once.js';
@@ -22,7 +23,7 @@ export async function explainObjectNamed(
 ): Promise<ExitCode> {
   const { config, places } = await readingArgument(context, path);
   const request = { method: 'GET', path: `/explain?${new URLSearchParams({ key: name })}` } as const;
-  const reply = await context.control.ask(socketPath(config.instance), request, context.signal);
+  const reply = await answerAt(context, socketPath(config.instance), request);
   if (reply !== undefined && reply.status !== 200 && reply.status !== 404)
     throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
   const explanation =
