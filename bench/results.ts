@@ -49,7 +49,7 @@ export interface SceneFigureKind extends FigureKind {
 }
 
 /** What is measured beside the ways, in scenes of their own. */
-export const SCENE_FIGURES = {
+const SCENE_FIGURES = {
   joinFew: { title: 'from the start until 1,000 hosts are reached', unit: 's', digits: 2, bar: 'at most 1' },
   joinMany: {
     title: 'from the start until 10,000 hosts are reached',

@@ -3,7 +3,7 @@
  * that `version`, `docker-opts` and `validate` are quick: the schema here, everything of the host in compose-host.ts, and
  * what the daemon forwards with in compose-forwarding.ts.
  */
-import { partsErrorsText } from './cli/config-errors.js';
+import { configErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
 import type { LogFormat } from './model/log-line.js';
 import type { ConfigReading } from './runtime/config-source.js';
@@ -84,5 +84,5 @@ async function readConfigAt(path: string, settings: readonly string[]): Promise<
   const reading = readConfigParts(parts, processEnvironment);
   if ('config' in reading) return reading;
   const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
-  return { error: partsErrorsText(reading.errors, textOf).trimEnd() };
+  return { error: configErrorsText(reading.errors, textOf).trimEnd() };
 }

@@ -1,13 +1,8 @@
 /** Mistakes in the YAML file as the operator sees them: place, field, what is wrong, and the line itself. Plain text. */
 import { type ConfigError, SECRET_KEY } from '../model/config-error.js';
 
-/** One paragraph per error in the order given, with a line feed at the end. `text` is that of the one file; no secret in it is shown. */
-export function configErrorsText(errors: readonly ConfigError[], text: string): string {
-  return partsErrorsText(errors, () => text);
-}
-
-/** The same for a file of several texts; `textOf` knows each by its name. */
-export function partsErrorsText(errors: readonly ConfigError[], textOf: (file: string) => string): string {
+/** One paragraph per error in the order given, with a line feed at the end. `textOf` knows the text of each file; no secret in it is shown. */
+export function configErrorsText(errors: readonly ConfigError[], textOf: (file: string) => string): string {
   return errors
     .map((error) => `${errorLine(error)}\n${excerpt(error, textOf(error.file).split(/\r\n|\r|\n/))}`)
     .join('');

@@ -46,7 +46,7 @@ export function actionLine(action: ExplainedAction, width = 0): string {
 }
 
 /** `flannelette.yaml:2, subnets/4.0.32.0-24 at revision 17`. */
-export function originText({ config, store }: Pick<Origin, 'config' | 'store'>): string {
+function originText({ config, store }: Pick<Origin, 'config' | 'store'>): string {
   const written =
     config?.file === undefined
       ? config && `default of ${config.key}`

@@ -73,10 +73,6 @@ export const planSchema = z
   })
   .describe('A plan, as `flannelette diff -o json` prints it and `diff --out` saves it.');
 
-export function planJsonSchema(): object {
-  return z.toJSONSchema(planSchema);
-}
-
 /** Never throws: the plan, or what is wrong with the text. */
 export function readPlan(text: string): { readonly plan: PlanDocument } | { readonly error: string } {
   let value: unknown;

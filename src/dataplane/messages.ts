@@ -10,7 +10,7 @@ const PIECES = 4096;
 const SCRATCH_BYTES = 64 << 10;
 
 /** IPv4 (60) and TCP (60) with all their options, or a virtio-net header. */
-export const MOST_HEADER_BYTES = 120;
+const MOST_HEADER_BYTES = 120;
 
 /** In place of a row: the message is an ICMP error of this host's own. */
 export const OWN_ANSWER = -2;

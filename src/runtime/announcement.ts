@@ -3,7 +3,7 @@ import { type DesiredState, isDecided, type Undecided } from '../model/desired.j
 import type { Clock } from '../ports.js';
 import { Wake } from './wake.js';
 
-export const ANNOUNCED_MS = 5_000;
+const ANNOUNCED_MS = 5_000;
 const UNTIL_WOKEN_MS = 3_600_000;
 
 export class Announcement {

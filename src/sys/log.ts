@@ -15,14 +15,14 @@ export function systemLog(format: LogFormat, level: LeastLevel = 'info'): Log {
 }
 
 /** Written synchronously, so that the last line before an exit is not lost. */
-export function jsonLog(level: LeastLevel = 'info'): Log {
+function jsonLog(level: LeastLevel = 'info'): Log {
   return pino(
     { base: null, level, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ fd: STDERR, sync: true }),
   );
 }
 
-export function humanLog(least: LeastLevel = 'info'): Log {
+function humanLog(least: LeastLevel = 'info'): Log {
   const say = (level: LogLine['level']) => (fields: object, message: string) =>
     writeLine(logLine({ at: new Date().toISOString(), level, message, fields: { ...fields } }));
   return {

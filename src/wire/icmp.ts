@@ -15,7 +15,7 @@ const TYPE = 0;
 const CODE = 1;
 const CHECKSUM = 2;
 const NEXT_HOP_MTU = 6; // RFC 1191, section 4
-export const ICMP_HEADER_BYTES = 8;
+const ICMP_HEADER_BYTES = 8;
 
 // RFC 1122, section 3.2.2: destination unreachable, source quench, redirect, time exceeded, parameter problem.
 const ERROR_TYPES: readonly number[] = [3, 4, 5, 11, 12];

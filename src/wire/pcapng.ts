@@ -3,7 +3,7 @@
  * comment each, and what was missed. Times are in microseconds, which is what a file without if_tsresol means.
  */
 
-export const LINK_TYPE_RAW = 101; // LINKTYPE_RAW of tcpdump.org: begins with an IPv4 or IPv6 header
+const LINK_TYPE_RAW = 101; // LINKTYPE_RAW of tcpdump.org: begins with an IPv4 or IPv6 header
 
 const BLOCK = { SECTION: 0x0a0d0d0a, INTERFACE: 1, STATISTICS: 5, PACKET: 6 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;

@@ -29,7 +29,7 @@ for (const name of CASES) {
     assert.equal(stdout, expected(join(folder, 'flannelette.yaml')));
     if (stdout === '') return;
     const reading = readConfig(stdout, 'flannelette.yaml');
-    assert.ok('config' in reading, 'errors' in reading ? configErrorsText(reading.errors, stdout) : '');
+    assert.ok('config' in reading, 'errors' in reading ? configErrorsText(reading.errors, () => stdout) : '');
   });
 }
 

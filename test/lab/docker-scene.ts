@@ -12,7 +12,7 @@ import { ARTICLE_CONFIG, type Cluster, memberAt, onCluster } from './cluster.js'
 import { type DockerEngine, type EngineContainer, onEngines } from './docker-engine.js';
 import { eventually } from './eventually.js';
 
-export const OUTSIDE = '10.8.64.10';
+const OUTSIDE = '10.8.64.10';
 const REACHED_MS = 10_000;
 
 export interface DockerScene {
@@ -71,10 +71,7 @@ export async function assertReached({ cluster }: DockerScene, { a, b, c }: Conta
 }
 
 /** Where an echo request of the container seems to come from when it is there. */
-export async function sourceSeenOutside(
-  { etcd }: Cluster,
-  from: EngineContainer,
-): Promise<string | undefined> {
+async function sourceSeenOutside({ etcd }: Cluster, from: EngineContainer): Promise<string | undefined> {
   const capture = etcd.spawn([
     'tcpdump',
     '-n',

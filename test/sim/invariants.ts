@@ -26,7 +26,7 @@ export interface Ownership {
 }
 
 /** In this time a host that can know of a change has acted on it, whatever back-off it was in. */
-export const KNOWLEDGE_GRACE_MS = 30_000;
+const KNOWLEDGE_GRACE_MS = 30_000;
 
 /** I1: no packet is ever delivered to a peer that does not own its inner destination. */
 export function deliveredToOwnersOnly(
@@ -170,7 +170,7 @@ export function neverEndsUnasked(
   ];
 }
 
-export const MOST_LOG_LINES = 60;
+const MOST_LOG_LINES = 60;
 
 /** I7: log rate is bounded (<= 60 lines/min/loop in any fault, repeats folded) and disk use is bounded. */
 export function logBounded(host: string, loop: string, linesInMinute: number): readonly string[] {
@@ -180,9 +180,9 @@ export function logBounded(host: string, loop: string, linesInMinute: number): r
 }
 
 /** A call takes well below a millisecond: 3,000 in a minute are 5 % of one core. */
-export const MOST_CALLS = 3_000;
+const MOST_CALLS = 3_000;
 /** E1: at most one try a second; and what somebody else changes is read and written too. */
-export const MOST_STORE_CALLS = 180;
+const MOST_STORE_CALLS = 180;
 
 /** I8: CPU <= 5 % of one core in any control-plane fault with no traffic. Counted in calls of ports. */
 export function workBounded(

@@ -68,5 +68,5 @@ function content(path: string): object | null {
 function valid(yaml: string, name: string): Config {
   const result = readConfig(yaml, name);
   if ('config' in result) return result.config;
-  throw new Error(configErrorsText(result.errors, yaml));
+  throw new Error(configErrorsText(result.errors, () => yaml));
 }

@@ -1,7 +1,7 @@
 /** Several texts as one file: which value counts, and where its mistake is. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { partsErrorsText } from '../../src/cli/config-errors.js';
+import { configErrorsText } from '../../src/cli/config-errors.js';
 import type { ConfigPart } from '../../src/config/layers.js';
 import { readConfigParts } from '../../src/config/read-config.js';
 import { settingsPart } from '../../src/config/settings.js';
@@ -111,7 +111,10 @@ test('a mistake in a setting is shown with a caret, and a secret in it is not', 
   const parts = [FLEET, ...settingsPart(['network.mtu=9', 'store.etcd.passwordFile=hunter2'])];
   const result = readConfigParts(parts, {});
   assert.ok('errors' in result);
-  const shown = partsErrorsText(result.errors, (name) => parts.find(({ file }) => file === name)?.text ?? '');
+  const shown = configErrorsText(
+    result.errors,
+    (name) => parts.find(({ file }) => file === name)?.text ?? '',
+  );
   assert.match(shown, /^ {4}network\.mtu=9\n {16}\^$/m);
   assert.doesNotMatch(shown, /hunter2/);
 });

@@ -251,5 +251,5 @@ interface JsonSchema {
 function configOf(text: string): Config {
   const result = readConfig(text, 'flannelette.yaml');
   if ('config' in result) return result.config;
-  throw new Error(configErrorsText(result.errors, text));
+  throw new Error(configErrorsText(result.errors, () => text));
 }

@@ -279,5 +279,5 @@ function attempt(input: ConvertInput): Conversion | undefined {
 function valid(yaml: string): Config {
   const reading = readConfig(yaml, 'flannelette.yaml');
   if ('config' in reading) return reading.config;
-  throw new Error(`${configErrorsText(reading.errors, yaml)}\n${yaml}`);
+  throw new Error(`${configErrorsText(reading.errors, () => yaml)}\n${yaml}`);
 }

@@ -76,7 +76,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
 /** As the program reads a file; `path` is only named. */
 export function configReading(text: string, path: string): ConfigReading {
   const reading = readConfigText(text, path);
-  return 'config' in reading ? reading : { error: configErrorsText(reading.errors, text).trimEnd() };
+  return 'config' in reading ? reading : { error: configErrorsText(reading.errors, () => text).trimEnd() };
 }
 
 /** For hosts on which nobody waits: a sleep is over at once, and its time has passed. */

@@ -28,7 +28,7 @@ export interface RandomWorld {
 }
 
 /** Of `eth0`, which leads to everybody. */
-export const OWN_ADDRESS = '10.8.65.66';
+const OWN_ADDRESS = '10.8.65.66';
 const OTHER_HOST = '10.8.65.53';
 
 export function randomWorld(choices: Choices, site: Site): RandomWorld {

@@ -139,7 +139,7 @@ const NEVER = new AbortController().signal;
 /** After these nothing is to be left half done. A conflict is somebody else's; a time-out leaves what is on its way. */
 const UNDONE: ReadonlySet<Convergence['outcome']> = new Set(['failed', 'undecided', 'refused']);
 
-export function rollbackText({ problems }: Rollback): string {
+function rollbackText({ problems }: Rollback): string {
   if (problems.length === 0) return 'Everything is as it was before';
   return ['Not everything could be put back:', ...problems.map((problem) => `  ${problem}`)].join('\n');
 }

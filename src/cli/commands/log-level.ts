@@ -1,5 +1,5 @@
 /** `log-level`: how much each loop of the running daemon says. */
-import type { LogLevel } from '../../runtime/log-book.js';
+import { ALL_LOOPS, type LogLevel } from '../../runtime/log-book.js';
 import { askDaemon, noDaemon } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
@@ -24,7 +24,7 @@ export async function logLevel(
   if (reply === undefined) throw noDaemon(socket);
   const levels = Object.entries(JSON.parse(reply.body) as Record<string, LogLevel>);
   const shown = levels.filter(
-    ([loop]) => change === undefined || change.loop === 'all' || loop === change.loop,
+    ([loop]) => change === undefined || change.loop === ALL_LOOPS || loop === change.loop,
   );
   const [, ...lines] = table(['LOOP', 'LEVEL'], shown);
   context.out(`${lines.join('\n')}\n`);

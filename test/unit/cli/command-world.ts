@@ -1,6 +1,6 @@
 /** The command line on a host of fakes, where every part that can refuse is told by the test to do so. */
 
-import { partsErrorsText } from '../../../src/cli/config-errors.js';
+import { configErrorsText } from '../../../src/cli/config-errors.js';
 import { runCommandLine } from '../../../src/cli/program.js';
 import type { CommandContext, EarlyForwarding } from '../../../src/cli/session.js';
 import { readPlan } from '../../../src/config/plan-schema.js';
@@ -144,7 +144,7 @@ export class CommandWorld {
         const reading = readConfigParts(parts, this.environment);
         if ('config' in reading) return reading;
         const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
-        return { error: partsErrorsText(reading.errors, textOf).trimEnd() };
+        return { error: configErrorsText(reading.errors, textOf).trimEnd() };
       },
       set: (settings) => {
         this.#settings = settings;

@@ -7,7 +7,7 @@ import { withScript } from './script.js';
 
 test('the log is JSON lines on standard error, and the last one before an exit is not lost', async () => {
   const lines = `
-const log = sys.jsonLog();
+const log = sys.systemLog('json');
 log.debug({}, 'not said');
 log.info({ subnet: '4.0.100.0/24' }, 'ready');
 log.warn({ failures: 2n.toString() }, 'round failed');
