@@ -2,7 +2,7 @@
 import type { Host } from '../test/lab/host.js';
 import type { LongProcess } from '../test/lab/process.js';
 import { flannelette } from '../test/lab/repository.js';
-import type { Site } from './path.js';
+import type { Site } from './site.js';
 
 const CONFIG = '/run/flannelette.yaml';
 const READY_MS = 30_000;

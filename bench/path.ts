@@ -14,16 +14,7 @@ import type { Host } from '../test/lab/host.js';
 import { Underlay } from '../test/lab/underlay.js';
 import { startDaemon, type TracedDaemon } from './daemon.js';
 import type { PathName, UnderlayName } from './results.js';
-
-export interface Site {
-  readonly name: string;
-  /** The first three numbers of its containers' addresses. */
-  readonly subnet: string;
-  readonly publicIp: string;
-}
-
-const A: Site = { name: 'a', subnet: '10.1.40', publicIp: '198.18.0.11' };
-const B: Site = { name: 'b', subnet: '10.1.63', publicIp: '198.18.0.12' };
+import { A, B, type Site } from './site.js';
 
 const UNDERLAY_MTU = 1500;
 const VXLAN_BYTES = 50; // Ethernet 14, IPv4 20, UDP 8, VXLAN 8

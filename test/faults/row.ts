@@ -1,5 +1,5 @@
 /** A row of the scoreboard: a fault, what the daemon owes then, and how both are done and seen on real parts. */
-import type { Scene } from './scene.js';
+import type { Scene, Stage } from './scene.js';
 
 /** What a row promises. A figure that is absent is measured all the same, and judged by nobody. */
 export interface Bar {
@@ -31,12 +31,6 @@ export interface Injection {
   /** How many times the fault was done within; default 1. */
   readonly times?: number;
 }
-
-/**
- * Where a row is played that is not played on the three hosts alone: beside them the network of side-network.ts, or the
- * network with another backend.
- */
-export type Stage = 'side' | 'vxlan' | 'host-gw';
 
 export interface Row {
   /** As the issue tracker of faults has it: K4. */

@@ -15,7 +15,6 @@ import type { LongProcess } from '../lab/process.js';
 import { reachEachOther } from '../lab/sites.js';
 import { storeOf } from '../lab/store-content.js';
 import { Probe } from './probe.js';
-import type { Stage } from './row.js';
 import { SideNetwork } from './side-network.js';
 import { HEALED_MS, Station } from './station.js';
 
@@ -28,6 +27,12 @@ const FOLLOWER = `store: { etcd: { endpoints: ["${ETCD_URL}"] } }\n`;
 /** Connections to etcd come and go. */
 const SPARE_DESCRIPTORS = 4;
 const RESTORED_MS = 20_000;
+
+/**
+ * Where a row is played that is not played on the three hosts alone: beside them the network of side-network.ts, or the
+ * network with another backend.
+ */
+export type Stage = 'side' | 'vxlan' | 'host-gw';
 
 export interface Snapshot {
   readonly worlds: readonly string[];

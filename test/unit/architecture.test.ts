@@ -4,15 +4,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { repositoryRoot } from '../lab/repository.js';
-import { violations } from './architecture/rules.js';
+import { circles, violations } from './architecture/rules.js';
 import { scan } from './architecture/scan.js';
 
 test('the sources obey the import rule', () => {
-  assert.deepEqual(violations(sources()), []);
+  assert.deepEqual(violations(sources('src')), []);
+});
+
+test('nor does anything else import itself by way of others', () => {
+  assert.deepEqual(circles(sources('bench', 'examples', 'scripts', 'src', 'test')), []);
 });
 
 test('all sources are looked at', () => {
-  const paths = [...sources().keys()];
+  const paths = [...sources('src').keys()];
   assert.ok(paths.includes('src/ports.ts') && paths.includes('src/model/address.ts'));
   assert.ok(paths.length > 30, `only ${paths.length} files found`);
 });
@@ -215,10 +219,12 @@ test('the scanner tells code from text', () => {
   assert.throws(() => scan('case.ts', 'f({'), /"{" is never closed/);
 });
 
-function sources(): ReadonlyMap<string, string> {
+function sources(...folders: readonly string[]): ReadonlyMap<string, string> {
   const root = repositoryRoot();
-  const paths = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => join('src', path));
+  const paths = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => join(folder, path)),
+  );
   return new Map(paths.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
 }

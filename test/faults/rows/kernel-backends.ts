@@ -1,8 +1,8 @@
 /** What somebody changes by hand where the kernel carries the packets: the same promises as in kernel.ts, for vxlan and host-gw. */
 import assert from 'node:assert/strict';
 import { worldDifference, worldOf } from '../../lab/host-world.js';
-import type { Bar, Counts, Row, Stage } from '../row.js';
-import type { Scene } from '../scene.js';
+import type { Bar, Counts, Row } from '../row.js';
+import type { Scene, Stage } from '../scene.js';
 import { ASK_EVERY_MS } from '../station.js';
 
 const OFTEN: Counts = { test: 1, standard: 30, full: 200 };

@@ -217,6 +217,13 @@ function resolved(path: string, specifier: string): string {
   return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
 }
 
+/** As circles among src/ are: for what has no layers. */
+export function circles(files: ReadonlyMap<string, string>): readonly string[] {
+  const graph = new Map<string, string[]>();
+  for (const [path, source] of files) graph.set(path, ours(path, scan(path, source).imports));
+  return cycles(graph);
+}
+
 /** Each circle once, from its first file in the order of the graph. Types count: a circle of ideas is one too. */
 function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const found: string[] = [];
