@@ -2,7 +2,7 @@
 import { CommandError, EXIT } from './cli/exit-codes.js';
 import type { EarlyForwarding } from './cli/session.js';
 import type { LogFormat } from './model/log-line.js';
-import type { Log } from './ports.js';
+import { type Log, NEVER } from './ports.js';
 import { confirmationPath, isConfirmed } from './runtime/confirmation.js';
 import { RememberedDataPlane } from './runtime/remembered-data-plane.js';
 import { systemClock } from './sys/clock.js';
@@ -15,8 +15,6 @@ import {
   type InstanceToLock,
 } from './sys/instance-lock.js';
 import { systemLog } from './sys/log.js';
-
-const NEVER = new AbortController().signal;
 
 /** Its thread starts at once, beside whatever the caller does next. */
 export function earlyForwarding(logFormat: LogFormat, signal: AbortSignal): EarlyForwarding {

@@ -29,6 +29,9 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** For what is to be done to its end, whoever has had enough meanwhile. It never aborts. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
 export interface Random {
   /** In [0, 1). */
   next(): number;
@@ -84,6 +87,11 @@ export class SystemError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** Whatever was thrown, as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 // ---- the store -------------------------------------------------------------------------------------------

@@ -11,10 +11,15 @@
 import type { CaptureQuestion } from '../model/captured-packet.js';
 import { equalJson } from '../model/equal-json.js';
 import type { ForwarderState, PeerState } from '../model/objects.js';
-import type { DataPlane, DataPlaneCounters, Offloads, PacketCapture, PeerCounters } from '../ports.js';
+import {
+  type DataPlane,
+  type DataPlaneCounters,
+  NEVER,
+  type Offloads,
+  type PacketCapture,
+  type PeerCounters,
+} from '../ports.js';
 import type { PeerChange } from './peer-rows.js';
-
-const NEVER = new AbortController().signal;
 
 export class SeveralLoops implements DataPlane {
   readonly #start: () => DataPlane;

@@ -268,6 +268,9 @@ export const KINDS = [
   'docker-bridge',
 ] as const satisfies readonly KindName[];
 
+/** Kinds of objects in the store, where every host sees them; those of the others are this host's alone. */
+export const IN_STORE: ReadonlySet<KindName> = new Set(['network-config', 'lease']);
+
 export type DesiredObjects = { readonly [K in KindName]: readonly Desired<StateOf[K]>[] };
 /** An action with the kind of its object. */
 export type PlannedAction = Action & { readonly kind: KindName };

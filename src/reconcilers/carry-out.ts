@@ -1,5 +1,6 @@
 /** Carries out actions one by one and keeps account of each; what a step does is the reconciler's affair. */
 import type { Action, ActionResult } from '../model/plan.js';
+import { asError } from '../ports.js';
 
 /**
  * Runs `step` for each action, in order. A step that throws makes that action `failed` and the rest goes on,
@@ -29,9 +30,4 @@ export async function carryOut<State>(
     }
   }
   return results;
-}
-
-/** Whatever was thrown, as an Error. */
-export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

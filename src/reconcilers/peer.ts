@@ -5,8 +5,7 @@ import { DiffMemory } from '../model/diff-memory.js';
 import { peerKey, settledKey } from '../model/keys.js';
 import type { PeerState } from '../model/objects.js';
 import type { ActionResult } from '../model/plan.js';
-import type { DataPlane } from '../ports.js';
-import { asError } from './carry-out.js';
+import { asError, type DataPlane } from '../ports.js';
 import type { Reconciler } from './reconciler.js';
 
 const kind: Kind<PeerState> = {

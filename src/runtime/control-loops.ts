@@ -2,7 +2,7 @@
 import { type DesiredState, isDecided, objectsOf, type Undecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
 import { settledKey } from '../model/keys.js';
-import { KINDS, type KindName, type PlannedAction } from '../model/objects.js';
+import { IN_STORE, KINDS, type KindName, type PlannedAction } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectState, ObjectStatus } from '../model/status.js';
 import { TrackedList } from '../model/tracked-list.js';
@@ -172,6 +172,7 @@ export class ControlLoops {
       return;
     }
     for (const [kind, loop] of this.#loops) {
+      // Of those in the store it is what was found that has changed.
       if (IN_STORE.has(kind) || !isSameList(before.objects[kind], state.objects[kind])) loop.wake();
     }
   };
@@ -286,9 +287,6 @@ export class ControlLoops {
 function around({ objects: _, loop: __, ignoredLeases: ___, ...rest }: Planned): object {
   return rest;
 }
-
-/** Kinds that are found in the store itself: what was read of it has changed. */
-const IN_STORE: ReadonlySet<KindName> = new Set(['lease', 'network-config']);
 
 function isSameList(left: readonly unknown[], right: readonly unknown[]): boolean {
   // A tracked list is another one exactly when something in it has changed.

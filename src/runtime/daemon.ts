@@ -17,6 +17,7 @@ import {
   type DataPlane,
   type Log,
   type Meters,
+  NEVER,
   type Random,
   StoreUnavailableError,
 } from '../ports.js';
@@ -59,7 +60,6 @@ export interface Settlement {
 }
 
 const STOP_DATA_PLANE_MS = 500;
-const NEVER = new AbortController().signal;
 
 export class Daemon {
   readonly loops: ControlLoops;

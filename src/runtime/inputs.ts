@@ -15,7 +15,15 @@ import { isSameHost, type PublicIps } from '../model/lease.js';
 import { withMovedLease } from '../model/moved-lease.js';
 import { familiesOf, type NetworkConfig } from '../model/network.js';
 import { leasesHeldBy, type StoreView } from '../model/store-view.js';
-import type { Clock, Files, Log, Netlink, Random, Sysctls } from '../ports.js';
+import {
+  asError,
+  type Clock,
+  type Files,
+  type Log,
+  type Netlink,
+  type Random,
+  type Sysctls,
+} from '../ports.js';
 import { PathWatch } from '../reconcilers/path-watch.js';
 import { Announcement } from './announcement.js';
 import { type BackOff, backOffMs } from './back-off.js';
@@ -248,10 +256,6 @@ function asksTheSame(left: Config, right: Config): boolean {
     equalJson(left.store, right.store) &&
     left.files.subnetEnv === right.files.subnetEnv
   );
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function isSame(left: HostFacts | Error, right: HostFacts | Error | undefined): boolean {

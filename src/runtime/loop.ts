@@ -8,7 +8,7 @@ import type { KindName, PlannedAction, StateOf } from '../model/objects.js';
 import type { Action, ActionResult, ResourceKey } from '../model/plan.js';
 import type { ObjectStatus } from '../model/status.js';
 import { StatusMemory } from '../model/status-memory.js';
-import type { Clock, Log, Random } from '../ports.js';
+import { asError, type Clock, type Log, type Random } from '../ports.js';
 import type { Reconciler } from '../reconcilers/reconciler.js';
 import { type BackOff, backOffMs, isWorthSaying } from './back-off.js';
 import { type Change, ChangeLog } from './change-log.js';
@@ -197,7 +197,7 @@ export class Loop<K extends KindName> {
       onReport({ kind, round, converged, objects, troubles, desired, isSettled, awaits }, present);
     } catch (thrown) {
       if (signal.aborted) return;
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = asError(thrown);
       this.#failures++;
       if (isWorthSaying(this.#failures))
         log.warn({ kind, failures: this.#failures, error: error.message }, 'round failed');

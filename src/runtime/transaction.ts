@@ -3,9 +3,9 @@
  * there is brought back and what was not is taken away; then, forwards, what had to wait for something else.
  */
 import type { Desired } from '../model/diff.js';
-import { KINDS, type KindName, type StateOf } from '../model/objects.js';
+import { IN_STORE, KINDS, type KindName, type StateOf } from '../model/objects.js';
 import type { Action, ActionResult } from '../model/plan.js';
-import type { Clock } from '../ports.js';
+import { asError, type Clock } from '../ports.js';
 import type { Keepsake, Reconciler } from '../reconcilers/reconciler.js';
 import { keptStates } from './kept-states.js';
 import { RETRIES, RETRY_AFTER_MS } from './one-shot.js';
@@ -45,7 +45,7 @@ export class Transaction {
           await this.#note(kind, reconciler, desired, actions, signal);
         } catch (thrown) {
           signal.throwIfAborted();
-          const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+          const error = asError(thrown);
           return actions.map(({ key }) => ({ key, outcome: 'failed', error }));
         }
         return reconciler.apply(actions, signal);
@@ -136,5 +136,3 @@ export class Transaction {
     );
   }
 }
-
-const IN_STORE: ReadonlySet<KindName> = new Set(['lease', 'network-config']);

@@ -25,6 +25,7 @@ import {
   type DataPlane,
   type DataPlaneCounters,
   type Log,
+  NEVER,
   type Offloads,
   type PacketCapture,
   SystemError,
@@ -38,7 +39,6 @@ import { SenderFilter } from './sender-filter.js';
 /** A killed holder of a TUN or port is gone within 10 ms; one that stays for this long is a conflict. */
 const TAKEN_RETRY_MS = 1000;
 const TAKEN_EVERY_MS = 20;
-const NEVER = new AbortController().signal;
 
 interface WantedDevice {
   /** Tells whether another one is wanted. */

@@ -27,7 +27,7 @@ export function watchPaths(
   pollMs: number,
 ): void {
   if (signal.aborted) return;
-  const watching = new PathWatch(
+  const watching = new TracedPaths(
     paths.map((path) => resolve(path)),
     wake,
   );
@@ -47,7 +47,7 @@ interface WatchedDirectory {
   readonly watcher: FSWatcher;
 }
 
-class PathWatch {
+class TracedPaths {
   readonly #paths: readonly string[];
   readonly #wake: () => void;
   readonly #watched = new Map<string, WatchedDirectory>();

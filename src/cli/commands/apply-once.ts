@@ -7,7 +7,7 @@ import { type Origins, originsOf } from '../../model/origin.js';
 import type { ActionResult } from '../../model/plan.js';
 import { explained, isSameOperation, type PlanDocument, planDocument } from '../../model/plan-document.js';
 import { consentText } from '../../model/renumbering.js';
-import { StoreUnavailableError } from '../../ports.js';
+import { NEVER, StoreUnavailableError } from '../../ports.js';
 import { adopting } from '../../runtime/adopting.js';
 import { type Convergence, converge, obstaclesText, planAll } from '../../runtime/one-shot.js';
 import { type Rollback, Transaction } from '../../runtime/transaction.js';
@@ -133,8 +133,6 @@ async function convergeSession(
   const told = [message, rollbackText(rollback)].join('. ');
   return { result: { outcome, message: told, actions, rollback }, rollBack };
 }
-
-const NEVER = new AbortController().signal;
 
 /** After these nothing is to be left half done. A conflict is somebody else's; a time-out leaves what is on its way. */
 const UNDONE: ReadonlySet<Convergence['outcome']> = new Set(['failed', 'undecided', 'refused']);

@@ -1,7 +1,7 @@
 /** `capture`: packets of the running daemon's packet loop, each with what became of it, as a pcapng file. */
 import { contains, type Prefix, tryParseAddress } from '../../model/address.js';
 import type { PacketDirection } from '../../model/captured-packet.js';
-import type { ByteOutput, ControlRequest } from '../../ports.js';
+import { type ByteOutput, type ControlRequest, NEVER } from '../../ports.js';
 import type { CaptureBegun } from '../../runtime/capture-desk.js';
 import { CaptureFile, type CaptureLayers } from '../../runtime/capture-file.js';
 import { type CaptureReply, decodeCaptureReply } from '../../runtime/capture-reply.js';
@@ -151,8 +151,6 @@ async function ended(
   );
   return reply?.status === 200 ? reply.body : undefined;
 }
-
-const NEVER = new AbortController().signal;
 
 /** Writes packets until there are enough of them. */
 class Recorder {

@@ -1,7 +1,7 @@
 /** `destroy`: removes everything of ours from this host; the lease only when asked. What cannot be done keeps nothing else from being done. */
 import type { Config } from '../../model/config.js';
 import { isDecided } from '../../model/desired.js';
-import { type DesiredObjects, KINDS } from '../../model/objects.js';
+import { type DesiredObjects, IN_STORE, KINDS } from '../../model/objects.js';
 import { StoreUnavailableError } from '../../ports.js';
 import { converge, planAll } from '../../runtime/one-shot.js';
 import type { Reconcilers } from '../../runtime/reconcilers.js';
@@ -93,6 +93,7 @@ async function whyLeaseStays(
 const NOTHING = Object.fromEntries(KINDS.map((kind) => [kind, []])) as unknown as DesiredObjects;
 
 /** What is on this host can be removed with the store out of reach. */
-function withoutStore({ lease: _lease, 'network-config': _network, ...onHost }: Reconcilers): Reconcilers {
-  return onHost;
+function withoutStore(reconcilers: Reconcilers): Reconcilers {
+  const onHost = KINDS.filter((kind) => !IN_STORE.has(kind));
+  return Object.fromEntries(onHost.map((kind) => [kind, reconcilers[kind]]));
 }

@@ -6,7 +6,7 @@ import { readTrial, trialRecordPath } from '../../runtime/trial-record.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
-import { type Format, formatted } from '../output.js';
+import { type Format, FROM_THE_TOP, formatted } from '../output.js';
 import type { CommandContext } from '../session.js';
 
 export interface StatusOptions {
@@ -19,8 +19,6 @@ export interface StatusOptions {
 
 type Instance = Pick<InstanceSection, 'name' | 'runtimeDirectory'>;
 
-/** ECMA-48: cursor to the first line, everything erased. */
-const FROM_THE_TOP = '\u001b[H\u001b[2J';
 const WATCH_EVERY_MS = 1_000;
 
 export async function status(

@@ -3,6 +3,7 @@ import { printableLines } from '../../model/printable.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
+import { FROM_THE_TOP } from '../output.js';
 import { topText } from '../render-top.js';
 import type { CommandContext } from '../session.js';
 
@@ -11,9 +12,6 @@ export interface TopOptions {
   /** How often it is shown; absent: until the signal aborts. */
   readonly count?: number;
 }
-
-/** ECMA-48: the cursor to the top left corner, and everything behind it gone. */
-const CLEARED = '\x1b[H\x1b[J';
 
 export async function top(
   context: CommandContext,
@@ -32,7 +30,7 @@ export async function top(
     const after = await look();
     const seconds = Math.max(1, after.atMs - before.atMs) / 1000;
     const text = printableLines(topText(before.report, after.report, seconds));
-    context.out(context.isTerminal ? `${CLEARED}${text}` : text);
+    context.out(context.isTerminal ? `${FROM_THE_TOP}${text}` : text);
     before = after;
   }
   return EXIT.done;

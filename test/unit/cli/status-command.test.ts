@@ -145,6 +145,6 @@ test('on a terminal, what is watched stands in one place; a pipe gets one after 
     void world.clock.sleep(1_500, world.stop.signal).then(() => world.stop.abort());
     const { stdout } = await world.run('status', '--watch', '--brief');
     const report = 'flannel0: ready (pid 42); sync in-sync; health ready; 0 peers\n';
-    assert.equal(stdout, `${isTerminal ? '\u001b[H\u001b[2J' : ''}${report}`.repeat(2));
+    assert.equal(stdout, `${isTerminal ? '\x1b[H\x1b[J' : ''}${report}`.repeat(2));
   }
 });
