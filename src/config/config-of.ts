@@ -11,7 +11,8 @@ import type {
 } from '../model/config.js';
 import { dockerModeOf, filesOf } from './instance-defaults.js';
 import { declaredFamilies } from './network-rules.js';
-import { etcdSection, type FileValues, type HostFields, type tlsSection } from './schema.js';
+import type { FileValues, HostFields } from './schema.js';
+import { etcdSection, type tlsSection } from './store-section.js';
 
 export function configOf(values: FileValues): Config {
   const { host, dataplane, monitoring, instance } = values;

@@ -213,6 +213,12 @@ export function isInterfaceName(text: string): boolean {
   return /^[^\s/:]{1,15}$/.test(text) && isOneLine(text) && text !== '.' && text !== '..';
 }
 
+export function interfaceName(example: string) {
+  return parsed(`must be an interface name such as ${example}`, (text) =>
+    isInterfaceName(text) ? { value: text } : { refused: 'must be an interface name of 1 to 15 characters' },
+  );
+}
+
 /** No control characters: none of these belongs in a path or a name, and they would garble what is printed. */
 export function isOneLine(text: string): boolean {
   return !/\p{Cc}/u.test(text);

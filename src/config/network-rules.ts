@@ -9,9 +9,10 @@ import {
   subnetMisfit,
 } from '../model/network-rules.js';
 import { inWords } from './fields.js';
+import { INTERFACE_KEYS } from './host-section.js';
 import { type Mistake, notAllowed, type RuleMistake } from './mistake.js';
 import type { Path } from './outline.js';
-import { type FileValues, type HostFields, INTERFACE_KEYS } from './schema.js';
+import type { FileValues, HostFields } from './schema.js';
 
 /** Where each family's values stand: the section of its network, and the keys of a host. */
 export const FAMILY_KEYS = {
