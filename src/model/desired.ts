@@ -3,27 +3,26 @@
  * `diff`, `apply` and `run` all call this, so they cannot disagree.
  */
 
-import { type Family, overlaps, type Prefix } from './address.js';
-import { plannedSubnets } from './allocation.js';
+import type { Family, Prefix } from './address.js';
 import { BackendError, type BackendPlan } from './backends/backend.js';
 import { backendPlan } from './backends/table.js';
 import type { Config } from './config.js';
+import { desiredDockerSettings, desiredEnvFiles } from './desired-files.js';
 import { DesiredMemory } from './desired-memory.js';
 import type { Desired } from './diff.js';
-import { type DesiredDocker, desiredDocker, dockerSettings } from './docker/desired-docker.js';
-import { dockerOptionsFile, subnetEnv } from './env-files.js';
+import { type DesiredDocker, desiredDocker } from './docker/desired-docker.js';
 import type { HostFacts } from './host.js';
-import { dockerSettingsKey, fileKey, leaseKey, NETWORK_CONFIG_KEY, subnetKey, sysctlKey } from './keys.js';
-import { isSameHost, type Lease, type PublicIps, type Subnets } from './lease.js';
+import { leaseKey, NETWORK_CONFIG_KEY, sysctlKey } from './keys.js';
+import { isHeldBy, type Lease, type PublicIps, type Subnets } from './lease.js';
 import { leaseMisfit } from './lease-misfit.js';
-import { prefixesOf } from './lease-overlaps.js';
 import { cidrsOf, familiesOf, type NetworkConfig } from './network.js';
 import { effectiveNetwork, isRefusedByStore, networkOfOwnLease } from './network-in-use.js';
-import type { DesiredObjects, DockerSettingsState, FileState, KindName, SysctlState } from './objects.js';
+import type { DesiredObjects, KindName, SysctlState } from './objects.js';
+import { leasesOfOthers, withHeld } from './other-leases.js';
+import { isKept, ownSubnets } from './own-subnets.js';
 import type { ResourceKey } from './plan.js';
 import { conflictText, consentText, lostSubnets, type Renumbering, renumbering } from './renumbering.js';
 import { leasesHeldBy, type StoreView } from './store-view.js';
-import { TrackedList } from './tracked-list.js';
 import { desiredForward, desiredMasquerade, forwardChain, masqueradeTable } from './traffic-rules.js';
 
 export interface DesiredInput {
@@ -91,7 +90,7 @@ export function isDecided<T extends { readonly objects: DesiredObjects }>(state:
 
 /** This host has its subnet already, as one that is up does. */
 export function hasItsSubnet({ subnetReason }: DesiredState): boolean {
-  return KEPT.has(subnetReason);
+  return isKept(subnetReason);
 }
 
 /** `memory` is for whoever asks again and again: the result is the same, what did not change is not computed again. */
@@ -111,13 +110,13 @@ export function desiredState(
   const network = isRefused ? (networkInUse ?? networkOfOwnLease(config, store, host) ?? wanted) : wanted;
   const publicIps = publicIpsOf(network, host);
   const planned = ownSubnets(config, network, store, host, publicIps);
-  const isKept = 'subnets' in planned && KEPT.has(planned.reason);
-  const lost = isKept ? [] : lostSubnets(host.previousSubnets, leasesOfOthers(store, publicIps));
+  const keeps = 'subnets' in planned && isKept(planned.reason);
+  const lost = keeps ? [] : lostSubnets(host.previousSubnets, leasesOfOthers(store, publicIps));
   const conflict = lost.length === 0 ? {} : { leaseConflict: lost.map(conflictText).join('; ') };
-  if ('waitsFor' in planned) return { ...planned, ...conflict };
+  if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error, ...conflict };
   const { subnets, reason: subnetReason } = planned;
   const change =
-    isKept || isRefused
+    keeps || isRefused
       ? undefined
       : renumbering({
           network,
@@ -222,7 +221,7 @@ export function desiredState(
         : [],
       forward: required(requires, desiredForward(forwardChain(config.instance.name), network)),
       'flannel-rules': [],
-      file: envFiles(config, network, subnets, mtu, besideOurDevice),
+      file: desiredEnvFiles(config, network, subnets, mtu, besideOurDevice),
       'docker-settings': desiredDockerSettings(config, docker, besideOurDevice),
       'docker-bridge': [],
     },
@@ -247,76 +246,9 @@ const FORWARDING_SYSCTL = {
   ipv6: 'net.ipv6.conf.all.forwarding',
 } as const satisfies Record<Family, string>;
 
-function ownSubnets(
-  { host: section }: Config,
-  network: NetworkConfig,
-  store: StoreView,
-  host: HostFacts,
-  publicIps: PublicIps,
-): { readonly subnets: Subnets; readonly reason: string } | Undecided {
-  const setAside = ownLeasesSetAside(store, publicIps);
-  const common = {
-    network,
-    publicIps,
-    pinned: section.subnets,
-    ...(host.previousSubnets && { previous: host.previousSubnets }),
-  };
-  // Who has a lease goes on with it, whatever the others hold: all of them are looked at only for a new one.
-  const own = [...ownLeases(store, publicIps), ...setAside];
-  const kept = plannedSubnets({ ...common, leases: own, taken: [] });
-  if ('subnets' in kept && KEPT.has(kept.why)) return { subnets: kept.subnets, reason: kept.why };
-  const planned = plannedSubnets({
-    ...common,
-    leases: [...store.leases, ...setAside],
-    // A host that comes back takes its own subnet again: nobody else may in between.
-    taken: [...store.taken, ...heldLeases(store, publicIps).flatMap(({ subnets }) => prefixesOf(subnets))],
-  });
-  if ('error' in planned) return { waitsFor: 'subnet', reason: planned.error };
-  return { subnets: planned.subnets, reason: planned.why };
-}
-
-const KEPT: ReadonlySet<string> = new Set(['own lease', 'reservation']);
-
-function ownLeases(store: StoreView, publicIps: PublicIps): readonly Lease[] {
-  const setAside = new Set(store.quarantined.flatMap(({ lease }) => lease ?? []));
-  return leasesHeldBy(store, publicIps).filter((lease) => !setAside.has(lease));
-}
-
-/** This host's leases that were set aside for the sake of no other host: only an older one of its own overlaps them. */
-function ownLeasesSetAside(store: StoreView, own: PublicIps): readonly Lease[] {
-  const setAside = store.quarantined.flatMap(({ lease }) => (lease && isHeldBy(own, lease) ? lease : []));
-  if (setAside.length === 0) return [];
-  const held = leasesOfOthers(store, own).flatMap(({ subnets }) => prefixesOf(subnets));
-  const isFree = (prefix: Prefix) => !held.some((other) => overlaps(prefix, other));
-  return setAside.filter((lease) => prefixesOf(lease.subnets).every(isFree));
-}
-
 /** Only the families that the network has: flannel publishes no IPv6 address in an IPv4 network. */
 function publicIpsOf(network: NetworkConfig, { publicIps: { ipv4, ipv6 } }: HostFacts): PublicIps {
   return { ...(network.ipv4 && ipv4 && { ipv4 }), ...(network.ipv6 && ipv6 && { ipv6 }) };
-}
-
-/** Such a lease is ours, and would be a loop as a peer. */
-function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
-  return isSameHost(publicIps, own);
-}
-
-function leasesOfOthers({ leases }: StoreView, own: PublicIps): readonly Lease[] {
-  return leases.filter((lease) => !isHeldBy(own, lease));
-}
-
-/** The other hosts' leases that are gone for a moment. */
-function heldLeases({ held = [] }: StoreView, own: PublicIps): readonly Lease[] {
-  return held.filter((lease) => !isHeldBy(own, lease));
-}
-
-/** Still a tracked list: what is held comes and goes while hosts do, among however many others. */
-function withHeld(others: readonly Lease[], store: StoreView, own: PublicIps): readonly Lease[] {
-  const held = heldLeases(store, own);
-  if (held.length === 0) return others;
-  const tracked = TrackedList.of(others);
-  if (tracked === undefined) return [...others, ...held];
-  return tracked.edited(held.map((lease) => [`held ${subnetKey(lease.subnets)}`, lease])).list;
 }
 
 function ownLeaseIn(store: StoreView, own: PublicIps): { readonly ownLease?: Lease } {
@@ -329,39 +261,4 @@ function required<State>(
   desired: readonly Desired<State>[],
 ): readonly Desired<State>[] {
   return desired.map((object) => ({ ...object, requires: [...(object.requires ?? []), ...requires] }));
-}
-
-function envFiles(
-  { network: { ipMasq }, files, docker }: Config,
-  network: NetworkConfig,
-  subnets: Subnets,
-  mtu: number,
-  requires: readonly ResourceKey[],
-): readonly Desired<FileState>[] {
-  const env = subnetEnv({ network, subnets, mtu, ipMasq });
-  const contents: readonly (readonly [path: string, content: string])[] = [
-    [files.subnetEnv, env],
-    ...(docker.mode === 'options-file' ? [[files.dockerOptions, dockerOptionsFile(env)] as const] : []),
-  ];
-  // 0644 whatever the umask: Docker and the CNI plugin read them as other users.
-  return contents.map(([path, content]) => ({
-    key: fileKey(path),
-    state: { path, content, mode: 0o644 },
-    requires,
-  }));
-}
-
-function desiredDockerSettings(
-  { docker: { mode, daemonJson: path } }: Config,
-  docker: DesiredDocker | undefined,
-  requires: readonly ResourceKey[],
-): readonly Desired<DockerSettingsState>[] {
-  if (mode !== 'daemon-json' || docker === undefined) return [];
-  return [
-    {
-      key: dockerSettingsKey(path),
-      state: { path, settings: dockerSettings(docker), foreign: [] },
-      requires,
-    },
-  ];
 }

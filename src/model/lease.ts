@@ -53,3 +53,8 @@ export interface Lease {
   /** The etcd lease the key hangs on, or NO_ETCD_LEASE. */
   readonly etcdLease: string;
 }
+
+/** By the host that is known by `own`. To itself it would be a loop as a peer. */
+export function isHeldBy(own: PublicIps, { attributes: { publicIps } }: Lease): boolean {
+  return isSameHost(publicIps, own);
+}
