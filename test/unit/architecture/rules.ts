@@ -30,8 +30,8 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'ports',
-    files: /^src\/ports\.ts$/,
-    imports: /^src\/model\//,
+    files: /^src\/ports(\.ts$|\/)/,
+    imports: /^src\/(model|ports)\//,
     because: 'a port is stated in words of the model, never in those of one implementation',
   },
   {

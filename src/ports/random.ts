@@ -1,0 +1,6 @@
+/** Chance, the only one there is. */
+
+export interface Random {
+  /** In [0, 1). */
+  next(): number;
+}
