@@ -2,11 +2,12 @@
 import type { Explanation } from '../model/explanation.js';
 import type { StatusReport } from '../model/status.js';
 import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
-import type { Attempt, Daemon } from './daemon.js';
+import type { Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
 import type { EventLog } from './event-log.js';
 import { type MonitorSources, monitorReply } from './monitor-api.js';
 import { obstaclesText } from './one-shot.js';
+import type { Attempt } from './settling.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 

@@ -4,13 +4,8 @@ import { conditionsOf, type StoreTrouble } from '../model/conditions.js';
 import type { Config } from '../model/config.js';
 import { type DesiredState, isDecided } from '../model/desired.js';
 import { equalJson } from '../model/equal-json.js';
-import { leaseKey } from '../model/keys.js';
-import type { Lease } from '../model/lease.js';
-import type { PlannedAction } from '../model/objects.js';
 import { overallOf } from '../model/overall.js';
-import type { ActionResult, ResourceKey } from '../model/plan.js';
-import type { ObjectStatus } from '../model/status.js';
-import { leasesHeldBy } from '../model/store-view.js';
+import type { ResourceKey } from '../model/plan.js';
 import type { TrialStanding } from '../model/trial.js';
 import {
   type Clock,
@@ -28,9 +23,10 @@ import { withDeadline } from './deadline.js';
 import type { Inputs } from './inputs.js';
 import { type Change, LastChanges } from './last-changes.js';
 import { LeaseKeeper, type LeaseTerm } from './lease-keeper.js';
-import { RETRIES, RETRY_AFTER_MS } from './one-shot.js';
 import { type DatedOverall, OverallLog } from './overall-log.js';
+import { OwnLease } from './own-lease.js';
 import type { Reconcilers } from './reconcilers.js';
+import { type Attempt, type Settlement, Settling } from './settling.js';
 import type { StoreFollower } from './store-follower.js';
 import { Wake } from './wake.js';
 
@@ -48,17 +44,6 @@ export interface DaemonDependencies {
   readonly log: Log;
 }
 
-/** One thing that was tried because somebody asked for it. */
-export type Attempt = { readonly action: PlannedAction; readonly result: ActionResult };
-
-type Obstacle = Pick<ObjectStatus, 'key' | 'reason'>;
-
-/** How things stand when no more is to be expected. */
-export interface Settlement {
-  readonly outcome: 'converged' | 'refused' | 'conflict' | 'failed';
-  readonly obstacles: readonly Obstacle[];
-}
-
 const STOP_DATA_PLANE_MS = 500;
 
 export class Daemon {
@@ -69,9 +54,8 @@ export class Daemon {
   readonly #conditions: ConditionLog;
   readonly #overall: OverallLog;
   readonly #changes = new LastChanges();
-  readonly #attempts = new Set<(attempt: Attempt) => void>();
+  readonly #settling: Settling;
   readonly #reports = new Set<() => void>();
-  #ownKey: ResourceKey | undefined;
   #isReady = false;
   #configError: string | undefined;
   #configLoadedAt: number;
@@ -89,16 +73,19 @@ export class Daemon {
       onAction: (action, result) => {
         meters.acted(action.kind, action.verb, result.outcome);
         this.#changes.note(action, result, clock.now());
-        for (const tell of this.#attempts) tell({ action, result });
+        this.#settling.tried({ action, result });
       },
       onHealed: (kind, ms) => meters.healed(kind, ms / 1000),
       clock,
       random,
       log,
     });
+    this.#settling = new Settling({ inputs, store, loops: this.loops, clock });
+    this.onReport(this.#settling.reported);
+    const ownLease = new OwnLease(inputs, () => store.view());
     this.#keeper = new LeaseKeeper({
       access: store,
-      ownLease: () => this.#ownLease(),
+      ownLease: () => ownLease.now(),
       isLive: () => store.state.status === 'live',
       clock,
       random,
@@ -226,69 +213,13 @@ export class Daemon {
     return undefined;
   }
 
-  /**
-   * Looks at everything anew, again and again, until all of it is as wanted or it is plain that it will not be: only
-   * conflicts are left, failures that repeat, or another subnet that nobody has said yes to. Rejects on abort. Tells
-   * what was tried meanwhile. `allowsRenumbering` is such a yes, for as long as this takes.
-   */
-  async converge(
+  /** See Settling. */
+  converge(
     onAttempt: (attempt: Attempt) => void,
     signal: AbortSignal,
-    allowsRenumbering = false,
+    allowsRenumbering?: boolean,
   ): Promise<Settlement> {
-    const { inputs } = this.#deps;
-    let done = 0;
-    const tell = (attempt: Attempt) => {
-      if (attempt.result.outcome === 'done') done++;
-      onAttempt(attempt);
-    };
-    this.#attempts.add(tell);
-    const withdrawConsent = allowsRenumbering ? inputs.allowRenumbering() : undefined;
-    try {
-      await this.#deps.store.refresh(signal);
-      for (let fruitless = 0; ; ) {
-        done = 0;
-        await this.#nextRounds(signal);
-        const state = inputs.state();
-        if (!isDecided(state) && state.needsConsent)
-          return { outcome: 'refused', obstacles: [{ key: 'lease:subnet', reason: state.reason }] };
-        if (this.loops.isConverged()) return { outcome: 'converged', obstacles: [] };
-        const { failed, conflict } = this.#obstacles();
-        if (done > 0) fruitless = 0;
-        else if (failed.length === 0 && conflict.length > 0)
-          return { outcome: 'conflict', obstacles: conflict };
-        else if (failed.length > 0 && ++fruitless > RETRIES) return { outcome: 'failed', obstacles: failed };
-        await this.#deps.clock.sleep(RETRY_AFTER_MS, signal);
-      }
-    } finally {
-      withdrawConsent?.();
-      this.#attempts.delete(tell);
-    }
-  }
-
-  #obstacles(): { readonly failed: readonly Obstacle[]; readonly conflict: readonly Obstacle[] } {
-    const objects = this.loops.troubles();
-    return {
-      failed: objects.filter(({ state }) => state === 'failed'),
-      conflict: objects.filter(({ state }) => state === 'conflict'),
-    };
-  }
-
-  /**
-   * The lease that is planned with. Until that is in the store, and while nothing can be planned, the one that was last:
-   * the host goes on with it, so nobody else may have its subnet.
-   */
-  #ownLease(): Lease | undefined {
-    const { inputs, store } = this.#deps;
-    const [state, view] = [inputs.state(), store.view()];
-    if (view === undefined || inputs.config.store.type !== 'etcd') return undefined;
-    const { publicIps, formerPublicIps = {} } = inputs;
-    const leases = [...leasesHeldBy(view, publicIps), ...leasesHeldBy(view, formerPublicIps)];
-    const lease = (key: ResourceKey | undefined) => leases.find(({ subnets }) => leaseKey(subnets) === key);
-    const planned = isDecided(state) ? lease(state.objects.lease[0]?.key) : undefined;
-    const own = planned ?? lease(this.#ownKey) ?? leases[0];
-    if (own !== undefined) this.#ownKey = leaseKey(own.subnets);
-    return own;
+    return this.#settling.settle(onAttempt, signal, allowsRenumbering);
   }
 
   #onReport(): void {
@@ -300,20 +231,6 @@ export class Daemon {
     this.#isReady = isReady;
     if (isReady) this.#deps.log.info(readyFields(state as DesiredState), 'ready');
     else this.#deps.log.warn({}, 'not ready');
-  }
-
-  /** Resolves when every loop has run a round that began after now. */
-  async #nextRounds(signal: AbortSignal): Promise<void> {
-    const reported = new Wake();
-    this.#reports.add(reported.wake);
-    const haveLooked = this.loops.lookAgain();
-    try {
-      while (!haveLooked()) {
-        await reported.wait(this.#deps.clock, 1_000, signal);
-      }
-    } finally {
-      this.#reports.delete(reported.wake);
-    }
   }
 
   async #followConfig(signal: AbortSignal): Promise<void> {

@@ -3,7 +3,8 @@ import { setMaxListeners } from 'node:events';
 import test from 'node:test';
 import { isDecided } from '../../../src/model/desired.js';
 import { SystemError } from '../../../src/ports.js';
-import { type Attempt, Daemon } from '../../../src/runtime/daemon.js';
+import { Daemon } from '../../../src/runtime/daemon.js';
+import type { Attempt } from '../../../src/runtime/settling.js';
 import { DAEMON_CONFIG, DaemonWorld, withDaemon } from '../../fakes/daemon-world.js';
 import { settle } from '../../fakes/fake-clock.js';
 
