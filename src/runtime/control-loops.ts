@@ -4,13 +4,14 @@ import { equalJson } from '../model/equal-json.js';
 import { settledKey } from '../model/keys.js';
 import { IN_STORE, KINDS, type KindName, type PlannedAction } from '../model/objects.js';
 import type { ActionResult, ResourceKey } from '../model/plan.js';
-import type { ObjectState, ObjectStatus } from '../model/status.js';
+import type { ObjectStatus } from '../model/status.js';
 import { TrackedList } from '../model/tracked-list.js';
 import type { Clock, Log, Random } from '../ports.js';
 import type { Turn } from './liveness.js';
 import { LOOP_TIMINGS, Loop, type LoopReport, type LoopTimings } from './loop.js';
 import { Presence } from './presence.js';
 import type { Reconcilers } from './reconcilers.js';
+import { StatusDates } from './status-dates.js';
 import { Wake } from './wake.js';
 
 type Planned = Pick<DesiredState, 'objects'> & Partial<DesiredState>;
@@ -91,10 +92,11 @@ export class ControlLoops {
   #couldDelete = false;
   /** Whether every kind was looked at after a device was last taken away or made anew: what hung on it went with it. */
   #haveLookedSince: () => boolean = () => true;
-  readonly #since = new Map<ResourceKey, { state: ObjectState; reason: string; since: number }>();
+  readonly #dates: StatusDates;
 
   constructor(dependencies: ControlLoopsDependencies) {
     this.#deps = dependencies;
+    this.#dates = new StatusDates(dependencies.clock);
     for (const kind of KINDS) this.#add(kind);
   }
 
@@ -232,7 +234,7 @@ export class ControlLoops {
   }
 
   #dated(kind: KindName, objects: readonly ObjectStatus[]): readonly DatedStatus[] {
-    return objects.map((object) => ({ ...object, kind, since: this.#since.get(object.key)?.since ?? 0 }));
+    return objects.map((object) => ({ ...object, kind, since: this.#dates.since(object.key) }));
   }
 
   #acted(action: PlannedAction, result: ActionResult): void {
@@ -246,7 +248,7 @@ export class ControlLoops {
   #accept(report: LoopReport, present: readonly ResourceKey[] | undefined): void {
     const before = this.#reports.get(report.kind);
     this.#reports.set(report.kind, report);
-    this.#date(before?.objects ?? [], report.objects);
+    this.#dates.note(before?.objects ?? [], report.objects);
     const [troubled, troubles] = [this.#troubles.get(report.kind), this.#dated(report.kind, report.troubles)];
     this.#troubles.set(report.kind, troubles);
     // Ten thousand peers that wait are not gone through again because a kind without troubles still has none.
@@ -271,16 +273,6 @@ export class ControlLoops {
     if (report?.desired === undefined || !report.isSettled) return false;
     return isSameList(report.desired, state.objects[kind]);
   }
-
-  #date(before: readonly ObjectStatus[], objects: readonly ObjectStatus[]): void {
-    const now = this.#deps.clock.now();
-    for (const [key, status] of changedStatuses(before, objects)) {
-      const known = this.#since.get(key);
-      if (status === undefined) this.#since.delete(key);
-      else if (known?.state !== status.state || known.reason !== status.reason)
-        this.#since.set(key, { state: status.state, reason: status.reason, since: now });
-    }
-  }
 }
 
 /** What the reconcilers look into beside their objects. */
@@ -292,19 +284,4 @@ function isSameList(left: readonly unknown[], right: readonly unknown[]): boolea
   // A tracked list is another one exactly when something in it has changed.
   if (TrackedList.of(left) !== undefined && TrackedList.of(right) !== undefined) return left === right;
   return equalJson(left, right);
-}
-
-/** At least those that are another one now; undefined for one that is gone. */
-function changedStatuses(
-  before: readonly ObjectStatus[],
-  now: readonly ObjectStatus[],
-): ReadonlyMap<ResourceKey, ObjectStatus | undefined> {
-  const [tracked, trackedBefore] = [TrackedList.of(now), TrackedList.of(before)];
-  if (tracked !== undefined && trackedBefore !== undefined) {
-    const keys = [...tracked.differences(trackedBefore)] as ResourceKey[];
-    return new Map(keys.map((key) => [key, tracked.get(key)]));
-  }
-  const changed = new Map<ResourceKey, ObjectStatus | undefined>(before.map(({ key }) => [key, undefined]));
-  for (const status of now) changed.set(status.key, status);
-  return changed;
 }
