@@ -171,9 +171,15 @@ function conditionsOfObjects(objects: ConditionFacts['objects']): readonly Condi
   return [...found].map(([type, { message, more }]) => ({ type, message: andMore(message, more) }));
 }
 
+/** Of objects that are in the place of nothing that is wanted. */
+const FOREIGN_CONDITIONS: Partial<Record<KindName, ConditionType>> = {
+  'docker-bridge': 'DockerOutOfStep',
+  route: 'ForeignRoute',
+};
+
 function objectCondition(kind: KindName, state: ObjectStatus['state']): ConditionType | undefined {
   if (state === 'contested') return 'Contested';
-  if (state === 'foreign') return kind === 'docker-bridge' ? 'DockerOutOfStep' : undefined;
+  if (state === 'foreign') return FOREIGN_CONDITIONS[kind];
   if (state === 'conflict') {
     if (kind === 'network-config') return 'NetworkConflict';
     return kind === 'route' ? 'ForeignRoute' : 'ForeignObject';

@@ -20,6 +20,8 @@ export interface Observed<State> {
   readonly ours: boolean;
   /** By its form a flannel that was here has left it: not ours, unless the operator says to adopt such. */
   readonly left?: boolean;
+  /** Somebody else's, in the place of nothing that is wanted, and to be told of all the same: why. */
+  readonly warning?: string;
 }
 
 /** As the operator wants it who takes over from flannel: what that has left counts as ours. */
@@ -99,10 +101,12 @@ export function planOf<State>(
   // While what is wanted has to wait, what is there stays in use: a host that gets no lease in a new network goes
   // on in the old one.
   const requires = [...new Set([...awaited, ...(kind.deletesAfter ?? [])])].sort();
-  for (const { key, state, ours, left } of surplus) {
-    if (left && !ours)
-      foreign.push({ key, reason: 'left by flannel: apply --adopt takes it away', blocks: false });
-    if (!ours) continue;
+  for (const { key, state, ours, left, warning } of surplus) {
+    if (!ours) {
+      const reason = left ? 'left by flannel: apply --adopt takes it away' : warning;
+      if (reason !== undefined) foreign.push({ key, reason, blocks: false });
+      continue;
+    }
     const reason = left ? 'left by flannel, not wanted' : 'not wanted any more';
     const interrupts = kind.interrupts?.('delete', undefined, state) ?? false;
     actions.push({ verb: 'delete', key, reason, before: state, requires, interrupts });

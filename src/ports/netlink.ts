@@ -153,4 +153,13 @@ export interface Netlink {
     signal: AbortSignal,
     devices?: () => readonly string[],
   ): void;
+  /**
+   * Wakes when a route into one of the networks was made, changed or removed by somebody else: one that does not carry the
+   * number `ours`. Also after an overrun; until `signal` aborts.
+   */
+  watchForeignRoutes(
+    concerned: { readonly ours: number; readonly networks: () => readonly Prefix[] },
+    wake: () => void,
+    signal: AbortSignal,
+  ): void;
 }

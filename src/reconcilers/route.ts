@@ -1,7 +1,8 @@
 /** Routes of the network. Ours carry our protocol number; whatever else stands in their place is left alone. */
-import { contains, type Prefix } from '../model/address.js';
+import { contains, lengthOf, type Prefix } from '../model/address.js';
 import { type Desired, diff, type Kind, type Observed } from '../model/diff.js';
 import { MAIN_TABLE, routeKey } from '../model/keys.js';
+import { prefixesOf } from '../model/lease-overlaps.js';
 import type { RouteState } from '../model/objects.js';
 import type { Action, ActionResult } from '../model/plan.js';
 import type { Clock, Netlink, NetlinkRequest, NetlinkRoute } from '../ports.js';
@@ -39,6 +40,8 @@ export function routeReconciler(
   clock: Pick<Clock, 'boottimeMs'>,
 ): Reconciler<RouteState> {
   let wholeAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the last look at the whole table. */
+  let intruders: readonly Observed<RouteState>[] = [];
   const request = (action: Action<RouteState>): NetlinkRequest => {
     const { type: _, protocol: maker = protocol, ...spec } = stateOf(action);
     // An update was planned on a route that carried our protocol: only such a one may be replaced.
@@ -49,6 +52,24 @@ export function routeReconciler(
   };
 
   const isOverOurs = ({ link = '' }: { readonly link?: string }) => scope().devices.includes(link);
+
+  /** Somebody else's that lead a part of the network elsewhere. In the host's own subnet they may: that is its containers'. */
+  function intrudersAmong(whole: readonly NetlinkRoute[], told: ReadonlyMap<string, unknown>) {
+    const { networks, subnets } = scope();
+    if (subnets === undefined) return [];
+    const own = prefixesOf(subnets);
+    const isInside = ({ destination }: NetlinkRoute) =>
+      networks.some(
+        (network) => contains(network, destination) && lengthOf(destination) > lengthOf(network),
+      ) && !own.some((subnet) => contains(subnet, destination));
+    return whole.flatMap((route): readonly Observed<RouteState>[] => {
+      const key = routeKey(route);
+      if (route.protocol === protocol || told.has(key) || !isInside(route)) return [];
+      const state = foundState(route, protocol);
+      const warning = `not ours, and inside the network: ${wayOf(state)}`;
+      return [{ key, state, ours: false, warning }];
+    });
+  }
 
   /** What says that it failed comes after the routes: packets do not wait for a disk that is full. */
   async function noteNetworks(actions: readonly Action<RouteState>[]): Promise<Error | undefined> {
@@ -105,7 +126,8 @@ export function routeReconciler(
       if (clock.boottimeMs() - wholeAtMs < WHOLE_TABLE_MS) {
         const left = await netlink.routes({ table: MAIN_TABLE, protocol: RTPROT_BOOT });
         const found = observed([...ours, ...left]);
-        if (desired.every((want) => isInPlace(want, found.get(want.key)))) return [...found.values()];
+        if (desired.every((want) => isInPlace(want, found.get(want.key))))
+          return [...found.values(), ...intruders.filter(({ key }) => !found.has(key))];
       }
       // Somebody else's routes count where ours is missing or to be changed.
       const whole = await netlink.routes({ table: MAIN_TABLE });
@@ -113,7 +135,8 @@ export function routeReconciler(
       // What is in the way of one of ours has to be seen again the next time.
       const isClear = desired.every(({ key }) => found.get(key)?.ours !== false);
       wholeAtMs = isClear ? clock.boottimeMs() : Number.NEGATIVE_INFINITY;
-      return [...found.values()];
+      intruders = intrudersAmong(whole, found);
+      return [...found.values(), ...intruders];
     },
     diff: (desired, observed) => diff(kind, desired, observed),
     async apply(actions, signal) {
@@ -133,12 +156,29 @@ export function routeReconciler(
     // The record last: putting routes back writes it.
     keep: async (_actions, states, noted) => together(states, await record.keep(noted)),
     // Routes lost because a device went down or away are not announced: link events must wake too.
-    watch: (wake, signal) => netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal),
+    watch(wake, signal) {
+      netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal);
+      const concerned = { ours: protocol, networks: () => scope().networks };
+      const onForeign = () => {
+        wholeAtMs = Number.NEGATIVE_INFINITY;
+        wake();
+      };
+      netlink.watchForeignRoutes(concerned, onForeign, signal);
+    },
   };
 }
 
 function isInPlace({ state }: Desired<RouteState>, found: Observed<RouteState> | undefined): boolean {
   return found?.ours === true && kind.differences(state, found.state).length === 0;
+}
+
+/** `dev eth0 via 10.8.0.9`, `blackhole`. */
+function wayOf({ type, link, via }: RouteState): string {
+  return [
+    ...(type === 'unicast' ? [] : [type]),
+    ...(link === undefined ? [] : [`dev ${link}`]),
+    ...(via === undefined ? [] : [`via ${via}`]),
+  ].join(' ');
 }
 
 function foundState(route: NetlinkRoute, ourProtocol: number): RouteState {

@@ -1,7 +1,7 @@
 /** What the kernel wakes on, and what it is silent about. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { parseAddress } from '../../src/model/address.js';
+import { type Prefix, parseAddress, parsePrefix } from '../../src/model/address.js';
 import type { NetlinkGroup, NetlinkRequest } from '../../src/ports.js';
 import { eventually } from '../lab/eventually.js';
 import {
@@ -89,6 +89,39 @@ export function kernelEventContract(implementation: string, withKernel: WithKern
         end.abort();
       }
     });
+
+    for (const [network, inside, outside] of [
+      ['10.1.0.0/16', '10.1.7.0/24', '10.2.0.0/24'],
+      ['fd00:1::/48', 'fd00:1:0:7::/64', 'fd00:2::/64'],
+    ] as const) {
+      test(`of routes into ${network} wake on those of somebody else`, async (world) => {
+        await givenHost(world);
+        const end = new AbortController();
+        try {
+          const woken: string[] = [];
+          const watch = (who: string, within: Prefix) =>
+            world.netlink.watchForeignRoutes(
+              { ours: 77, networks: () => [within] },
+              () => woken.push(who),
+              end.signal,
+            );
+          watch('inside', parsePrefix(network));
+          watch('everywhere', parsePrefix(network.includes(':') ? '::/0' : '0.0.0.0/0'));
+          const add = (destination: string, protocol: number): NetlinkRequest => ({
+            op: 'add-route',
+            route: { ...route(destination, { link: 'flannel0' }), protocol },
+          });
+          await given(world, add(inside, 77));
+          await given(world, add(outside, 4));
+          await eventually('a wake of everywhere', WAKE_MS, () => assert.ok(woken.includes('everywhere')));
+          assert.ok(!woken.includes('inside'), woken.join());
+          await given(world, { ...add(inside, 4), op: 'replace-route' } as NetlinkRequest);
+          await eventually('a wake of inside', WAKE_MS, () => assert.ok(woken.includes('inside')));
+        } finally {
+          end.abort();
+        }
+      });
+    }
 
     test('wake nobody who has gone', async (world) => {
       await givenHost(world);

@@ -2,7 +2,13 @@
  * A kernel in memory behind Netlink, Tuns and Sysctls, as strict as Linux in what we use: the contract suite and a
  * comparison under random requests run over both. Starts as a fresh network namespace does, with `lo` that is down.
  */
-import { familyOf, parseAddress, parseInterfaceAddress, parsePrefix } from '../../src/model/address.js';
+import {
+  contains,
+  familyOf,
+  parseAddress,
+  parseInterfaceAddress,
+  parsePrefix,
+} from '../../src/model/address.js';
 import type { SysctlState } from '../../src/model/objects.js';
 import {
   type Netlink,
@@ -18,7 +24,7 @@ import { describeRequest } from '../../src/sys/netlink/describe-request.js';
 import { linkNamed } from '../../src/sys/netlink/requests.js';
 import { Refusal, TABLE } from './fake-fib.js';
 import type { FakeLink } from './fake-links.js';
-import { FakeStack } from './fake-stack.js';
+import { FakeStack, type Notify } from './fake-stack.js';
 import { routeChoice } from './route-choice.js';
 import { worldLines } from './world-lines.js';
 
@@ -39,11 +45,11 @@ export class FakeKernel {
   readonly #watchers = new Set<{
     readonly groups: readonly NetlinkGroup[];
     readonly wake: () => void;
-    readonly devices?: (() => readonly string[]) | undefined;
+    readonly isConcerned: (about: Parameters<Notify>[1]) => boolean;
   }>();
-  readonly #stack = new FakeStack((group, neighbourOn) => {
+  readonly #stack = new FakeStack((group, about) => {
     for (const watcher of this.#watchers) {
-      if (neighbourOn !== undefined && watcher.devices?.().includes(neighbourOn) === false) continue;
+      if (!watcher.isConcerned(about)) continue;
       // Never from within the request that caused it: the real events come over a socket.
       if (watcher.groups.includes(group)) queueMicrotask(() => this.#watchers.has(watcher) && watcher.wake());
     }
@@ -85,12 +91,23 @@ export class FakeKernel {
       const error = this.#attempt(operation, () => this.#stack.setTxChecksumOffload(link, on));
       if (error !== undefined) throw error;
     },
-    watch: (groups, wake, signal, devices) => {
-      if (signal.aborted) return;
-      const watcher = { groups, wake, devices };
-      this.#watchers.add(watcher);
-      signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
-    },
+    watch: (groups, wake, signal, devices) =>
+      this.#watch(
+        groups,
+        ({ neighbourOn } = {}) => neighbourOn === undefined || devices?.().includes(neighbourOn) !== false,
+        wake,
+        signal,
+      ),
+    watchForeignRoutes: ({ ours, networks }, wake, signal) =>
+      this.#watch(
+        ['ipv4-route', 'ipv6-route'],
+        ({ route } = {}) =>
+          route !== undefined &&
+          route.protocol !== ours &&
+          networks().some((network) => contains(network, route.destination)),
+        wake,
+        signal,
+      ),
   };
 
   readonly tuns: Tuns = {
@@ -171,6 +188,18 @@ export class FakeKernel {
 
   setSysctl(setting: SysctlState): void {
     this.#stack.sysctls.set(setting);
+  }
+
+  #watch(
+    groups: readonly NetlinkGroup[],
+    isConcerned: (about: Parameters<Notify>[1]) => boolean,
+    wake: () => void,
+    signal: AbortSignal,
+  ): void {
+    if (signal.aborted) return;
+    const watcher = { groups, wake, isConcerned };
+    this.#watchers.add(watcher);
+    signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
   }
 
   #read<T>(answer: () => T): T {

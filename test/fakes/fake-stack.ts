@@ -10,16 +10,21 @@ type SetLink = Extract<NetlinkRequest, { op: 'set-link' }>;
 
 const LOOPBACK_ADDRESSES = ['127.0.0.1/8', '::1/128'].map(parseInterfaceAddress);
 
+/** Is told of each event that the kernel would send, and whom it is about. */
+export type Notify = (
+  group: NetlinkGroup,
+  about?: { readonly neighbourOn?: string; readonly route?: Pick<NetlinkRoute, 'destination' | 'protocol'> },
+) => void;
+
 /** Every method throws Refusal where the kernel says no. */
 export class FakeStack {
   readonly links = new FakeLinks();
   readonly sysctls = new FakeSysctls((group) => this.#notify(group));
   readonly fib = new FakeFib(this.links);
   readonly neighbours = new FakeNeighbours(this.links);
-  readonly #notify: (group: NetlinkGroup, neighbourOn?: string) => void;
+  readonly #notify: Notify;
 
-  /** `notify` is told of each event that the kernel would send, and of a neighbour's on which device. */
-  constructor(notify: (group: NetlinkGroup, neighbourOn?: string) => void) {
+  constructor(notify: Notify) {
     this.#notify = notify;
   }
 
@@ -55,12 +60,12 @@ export class FakeStack {
       case 'replace-neighbour':
       case 'delete-neighbour':
         this.neighbours.changeNeighbour(request);
-        this.#notify('neighbour', request.link);
+        this.#notify('neighbour', { neighbourOn: request.link });
         break;
       case 'replace-fdb':
       case 'delete-fdb':
         this.neighbours.changeFdb(request);
-        this.#notify('neighbour', request.link);
+        this.#notify('neighbour', { neighbourOn: request.link });
         break;
       default:
         request satisfies never;
@@ -76,7 +81,7 @@ export class FakeStack {
   /** Unchecked. */
   addRoute(route: NetlinkRoute): void {
     this.fib.append(route);
-    this.#notify(`${familyOf(route.destination)}-route`);
+    this.#notify(`${familyOf(route.destination)}-route`, { route });
   }
 
   setCarrier(name: string, carrier: boolean): void {
@@ -92,7 +97,7 @@ export class FakeStack {
     if (!after.up && before.up) this.#wentDown(after);
     // With another MAC, what was known of the neighbours is worth nothing to the kernel (neigh_changeaddr).
     if (after.vxlan?.mac !== before.vxlan?.mac && this.neighbours.dropNeighbours(after.name))
-      this.#notify('neighbour', after.name);
+      this.#notify('neighbour', { neighbourOn: after.name });
   }
 
   #wentUp(link: FakeLink): void {
@@ -112,7 +117,7 @@ export class FakeStack {
         link === name && (familyOf(destination) === 'ipv6' || scope !== 'host'),
     );
     if (this.links.dropIpv6Addresses(name)) this.#notify('ipv6-address');
-    if (this.neighbours.dropNeighbours(name)) this.#notify('neighbour', name);
+    if (this.neighbours.dropNeighbours(name)) this.#notify('neighbour', { neighbourOn: name });
   }
 
   #deleteLink(name: string): void {
@@ -148,7 +153,7 @@ export class FakeStack {
     if (route.link !== undefined) this.links.get(route.link);
     if (op === 'delete-route') this.fib.remove(route);
     else this.fib.write(route, op === 'add-route' ? 'create' : 'replace');
-    this.#notify(`${familyOf(route.destination)}-route`);
+    this.#notify(`${familyOf(route.destination)}-route`, { route });
   }
 
   /** Makes the route to the address's network, unless it is there. */
@@ -167,7 +172,7 @@ export class FakeStack {
       );
     if (isThere) return;
     this.fib.append(route);
-    this.#notify(`${familyOf(held.address)}-route`);
+    this.#notify(`${familyOf(held.address)}-route`, { route });
   }
 
   #disconnect(held: NetlinkAddress): void {
@@ -188,7 +193,7 @@ export class FakeStack {
         protocol === PROTOCOL_KERNEL &&
         preferredSource === route.preferredSource,
     );
-    this.#notify(`${familyOf(held.address)}-route`);
+    this.#notify(`${familyOf(held.address)}-route`, { route });
   }
 
   /** Routes that prefer an address as source go when it is nobody's any more (fib_sync_down_addr). */

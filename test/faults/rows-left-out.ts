@@ -5,11 +5,6 @@ const NOT_YET = 'not injected on the scoreboard yet';
 
 export const LEFT_OUT: readonly LeftOut[] = [
   {
-    id: 'K6',
-    fault: 'a foreign, more specific route inside the network',
-    why: 'it is not noticed: the kernel follows it, and nothing of ours is in its place',
-  },
-  {
     id: 'P4',
     fault: 'an upgrade in place, with descriptors handed over',
     why: 'there is none: a restart costs what row P2 says',

@@ -12,6 +12,8 @@ import {
 /** AF_INET and AF_INET6. */
 export const FAMILY_NUMBER = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>;
 
+export const FAMILY_BYTES = { ipv4: 4, ipv6: 16 } as const satisfies Record<Family, number>;
+
 export function familyOfNumber(number: number): Family | undefined {
   return number === FAMILY_NUMBER.ipv4 ? 'ipv4' : number === FAMILY_NUMBER.ipv6 ? 'ipv6' : undefined;
 }

@@ -36,6 +36,11 @@ export function watchEvents(
   wakeOnMulticast(NETLINK_ROUTE, numbers, wake, signal, neighbours?.concerns);
 }
 
+/** Wakes on the rtnetlink messages about routes of which `concerns` is true, until `signal` aborts. */
+export function watchRouteEvents(concerns: EventFilter, wake: () => void, signal: AbortSignal): void {
+  wakeOnMulticast(NETLINK_ROUTE, [GROUPS['ipv4-route'], GROUPS['ipv6-route']], wake, signal, concerns);
+}
+
 /**
  * On a socket of its own, since events must not stand between a request and its answer. Ends when `signal` aborts.
  * `concerns` tells by the first bytes of an event whether to wake.

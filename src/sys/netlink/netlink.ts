@@ -18,9 +18,10 @@ import { type Numbered, parseAddress, parseLink, parseRoute, type ToldLink } fro
 import { type Message, NetlinkChannel, type Refusal } from './channel.js';
 import { setTxChecksumOffload, txChecksumOffload } from './checksum-offload.js';
 import { describeRequest } from './describe-request.js';
-import { watchEvents } from './event-watch.js';
+import { watchEvents, watchRouteEvents } from './event-watch.js';
 import { fdbOf, neighboursOf, parseFdbEntry, parseNeighbour } from './neighbour-messages.js';
 import * as messages from './requests.js';
+import { foreignRouteEvents } from './route-events.js';
 import { NETLINK_ROUTE, NetlinkSocket } from './socket.js';
 import { vxlanState } from './vxlan-messages.js';
 
@@ -143,6 +144,14 @@ export class KernelNetlink implements Netlink {
     devices?: () => readonly string[],
   ): void {
     watchEvents(groups, wake, signal, devices);
+  }
+
+  watchForeignRoutes(
+    { ours, networks }: Parameters<Netlink['watchForeignRoutes']>[0],
+    wake: () => void,
+    signal: AbortSignal,
+  ): void {
+    watchRouteEvents(foreignRouteEvents(ours, networks), wake, signal);
   }
 
   /** Ends requests and reads; what `watch` started ends with its own signal. */

@@ -4,6 +4,7 @@ import { worldDifference, worldOf } from '../../lab/host-world.js';
 import type { Bar, Counts, Row } from '../row.js';
 import type { Scene, Stage } from '../scene.js';
 import { ASK_EVERY_MS } from '../station.js';
+import { intruder } from './kernel.js';
 
 const OFTEN: Counts = { test: 1, standard: 30, full: 200 };
 const QUICKLY: Bar = { healedMs: 100, lost: 100 };
@@ -117,6 +118,15 @@ function routeRows(stage: 'vxlan' | 'host-gw', letter: string): readonly Row[] {
       stage,
       counts: OFTEN,
       inject: foreignRoute,
+    },
+    {
+      id: `K6${letter}`,
+      fault: `${stage}: somebody else leads a part of the network elsewhere, by a more specific route`,
+      expected: 'It is told in `status`, with where it leads, and never touched.',
+      bar: { healedMs: 1_000 },
+      stage,
+      counts: OFTEN,
+      inject: ({ first }) => intruder(first),
     },
     {
       id: `K14${letter}`,

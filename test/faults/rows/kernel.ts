@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { inNamespaceOf } from '../../lab/namespace.js';
 import type { Counts, Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
-import { ASK_EVERY_MS, HEALED_MS } from '../station.js';
+import { ASK_EVERY_MS, HEALED_MS, type Station } from '../station.js';
 
 /** Long enough for a fight at full speed to show. */
 const FIGHT_MS = { test: 1_000, standard: 2_000, full: 2_000 } as const;
@@ -63,6 +63,15 @@ export const KERNEL_ROWS: readonly Row[] = [
     bar: { healedMs: 100 },
     counts: OFTEN,
     inject: foreignRoute,
+  },
+  {
+    id: 'K6',
+    fault: 'somebody else leads a part of the network elsewhere, by a more specific route',
+    expected:
+      'It is told in `status`, with where it leads, and never touched. The time is until it is told, and until it is not any more.',
+    bar: { healedMs: 1_000 },
+    counts: OFTEN,
+    inject: ({ first }) => intruder(first),
   },
   changedByHand(
     {
@@ -143,6 +152,28 @@ async function foreignRoute({ first }: Scene) {
     async () => assert.equal(await first.picture(), before),
   );
   return { healedMs: Math.max(reportedMs, healedMs) };
+}
+
+/** In a part of the network where nobody is. */
+export async function intruder(first: Station) {
+  const before = await first.picture();
+  const [key, route] = ['route:4.0.253.0/24', '4.0.253.0/24 via 10.8.0.1 dev eth0 proto static'];
+  const isTold = async (told: boolean) => {
+    const { objects, conditions, ready } = await first.status();
+    const reason = objects.find((object) => object.key === key)?.reason;
+    const isCondition = conditions.some(({ type }) => type === 'ForeignRoute');
+    const why = told ? 'not ours, and inside the network: dev eth0 via 10.8.0.1' : undefined;
+    assert.deepEqual([ready, reason, isCondition], [true, why, told]);
+  };
+  const start = performance.now();
+  await first.shell.run(`ip route add ${route}`);
+  const toldMs = await first.until('it is told', start, () => isTold(true), ASK_EVERY_MS);
+  assert.match(await first.shell.run('ip route show 4.0.253.0/24'), /via 10\.8\.0\.1 dev eth0 proto static/);
+  const removed = performance.now();
+  await first.shell.run(`ip route delete ${route}`);
+  const clearMs = await first.until('it is not told any more', removed, () => isTold(false), ASK_EVERY_MS);
+  assert.equal(await first.picture(), before);
+  return { healedMs: Math.max(toldMs, clearMs) };
 }
 
 async function gone(done: Promise<unknown>): Promise<number> {

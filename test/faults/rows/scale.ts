@@ -16,7 +16,7 @@ import { leaseAt } from '../store-moves.js';
 
 const CHURN = {
   test: { hosts: 20, perSecond: 10, seconds: 2, mostGrowth: 0.5 },
-  standard: { hosts: 1_000, perSecond: 100, seconds: 60, mostGrowth: 0.1 },
+  standard: { hosts: 1_000, perSecond: 100, seconds: 600, mostGrowth: 0.1 },
   full: { hosts: 1_000, perSecond: 100, seconds: 600, mostGrowth: 0.1 },
 } as const;
 const PREFIX = '/churn/network';
@@ -33,7 +33,8 @@ export const SCALE_ROWS: readonly Row[] = [
       'Each is known at once; the memory does not grow. The time is from the write to its being a peer.',
     bar: { healedMs: 250, lost: 0 },
     counts: { test: 1, standard: 1, full: 1 },
-    remark: 'for a minute; for ten with FULL=1.',
+    remark:
+      'for ten minutes; the memory is that of the last second beside that at the end of the second minute.',
     inject: churned,
   },
 ];

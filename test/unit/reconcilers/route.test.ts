@@ -351,4 +351,35 @@ describe('route reconciler', () => {
     await settle();
     assert.ok(wakes > 0);
   });
+
+  it('tells of a route of somebody else that leads a part of the network elsewhere', async () => {
+    const inside = { destination: parsePrefix('4.0.7.0/24'), link: 'eth0', via: GATEWAY, protocol: 4 };
+    const [kernel] = hostWith({});
+    const scope = { ...SCOPE, subnets: { ipv4: parsePrefix('4.0.100.0/24') } };
+    const reconciler = reconcilerOf(kernel.netlink, { scope: () => scope });
+    const foreign = async () => (await oneRound(reconciler, wanting())).foreign;
+    let woken = 0;
+    const stop = new AbortController();
+    reconciler.watch?.(() => woken++, stop.signal);
+    assert.deepEqual(await foreign(), []);
+
+    kernel.addRoute(inside);
+    // Its containers', and what is as wide as the network or outside of it, are nothing to tell of.
+    for (const destination of ['4.0.100.7/32', '4.0.100.0/24', '4.0.0.0/15', '5.0.0.0/24'])
+      kernel.addRoute({ ...inside, destination: parsePrefix(destination) });
+    await settle();
+    assert.ok(woken > 0);
+    const told = ['route:4.0.7.0/24: not ours, and inside the network: dev eth0 via 10.8.64.1'];
+    assert.deepEqual(await foreign(), told);
+    // Nothing was changed meanwhile: the whole table is not read again, and it is still told of.
+    assert.deepEqual(await foreign(), told);
+
+    kernel.foreign({
+      op: 'delete-route',
+      route: { ...inside, table: 254, tos: 0, metric: 0, onlink: false, scope: 'global' },
+    });
+    await settle();
+    assert.deepEqual(await foreign(), []);
+    stop.abort();
+  });
 });
