@@ -6,11 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Etcd3, IEvent, IKeyValue, IRangeResponse } from 'etcd3';
+import type { Etcd3, IEvent, IRangeResponse } from 'etcd3';
 import type { EtcdStoreSection } from '../model/config.js';
 import {
   type Store,
-  type StoreEntry,
   type StoreEvent,
   type StorePut,
   type StoreSnapshot,
@@ -29,6 +28,7 @@ import {
   isRefusal,
   unavailable,
 } from './etcd/failure.js';
+import { NetworkKeys } from './etcd/network-keys.js';
 import { type StreamEnd, watchOnce } from './etcd/watch.js';
 import { orAborted } from './or-aborted.js';
 
@@ -62,8 +62,7 @@ class EtcdStore implements Store {
   readonly description: string;
   readonly #section: EtcdStoreSection;
   readonly #endpoints: Endpoints;
-  /** With a trailing slash, so that a sibling such as `/coreos.com/network2` is none of ours. */
-  readonly #root: string;
+  readonly #keys: NetworkKeys;
   readonly #closing = new AbortController();
   /** How to tell each open watch that it is to be opened anew. */
   readonly #renewals = new Set<() => void>();
@@ -74,7 +73,7 @@ class EtcdStore implements Store {
     this.#section = section;
     this.description = `etcd ${section.endpoints.join(', ')}`;
     this.#endpoints = endpoints;
-    this.#root = `${section.prefix}/`;
+    this.#keys = new NetworkKeys(section.prefix);
     setMaxListeners(0, this.#closing.signal); // One for each call under way.
   }
 
@@ -83,7 +82,7 @@ class EtcdStore implements Store {
       // One transaction: both ranges at one revision. Without "serializable" it is confirmed by the leader.
       const { header, responses } = await client.kv.txn(
         {
-          success: this.#ranges().map(({ key, rangeEnd }) => ({
+          success: this.#keys.ranges().map(({ key, rangeEnd }) => ({
             request_range: { key, ...(rangeEnd && { range_end: rangeEnd }) },
           })),
         },
@@ -95,7 +94,7 @@ class EtcdStore implements Store {
       return {
         revision: BigInt(header.revision),
         clusterId: header.cluster_id,
-        entries: kvs.map((kv) => this.#entry(kv)),
+        entries: kvs.map((kv) => this.#keys.entry(kv)),
       };
     });
   }
@@ -123,8 +122,8 @@ class EtcdStore implements Store {
     let end: StreamEnd;
     try {
       const client = await orAborted(opening, over.signal);
-      const deliver = (events: readonly IEvent[]) => onEvents(events.map((event) => this.#event(event)));
-      end = await watchOnce(client, this.#ranges(), from, deliver, over.signal);
+      const deliver = (events: readonly IEvent[]) => onEvents(events.map((event) => this.#keys.event(event)));
+      end = await watchOnce(client, this.#keys.ranges(), from, deliver, over.signal);
     } catch (error) {
       end = over.signal.aborted ? { why: 'aborted' } : { why: 'failed', error };
     } finally {
@@ -148,12 +147,12 @@ class EtcdStore implements Store {
   }
 
   compareAndPut({ key, value, expected, lease }: StorePut, signal: AbortSignal): Promise<boolean> {
-    const put = { key: this.#path(key), value: Buffer.from(value), lease };
+    const put = { key: this.#keys.path(key), value: Buffer.from(value), lease };
     return this.#compareAnd({ request_put: put }, key, expected, signal);
   }
 
   compareAndDelete(key: string, expected: bigint, signal: AbortSignal): Promise<boolean> {
-    return this.#compareAnd({ request_delete_range: { key: this.#path(key) } }, key, expected, signal);
+    return this.#compareAnd({ request_delete_range: { key: this.#keys.path(key) } }, key, expected, signal);
   }
 
   async grantLease(ttlSeconds: number, signal: AbortSignal): Promise<string> {
@@ -234,7 +233,7 @@ class EtcdStore implements Store {
   ): Promise<boolean> {
     // A key that is absent has the modification revision 0.
     const compare = {
-      key: this.#path(key),
+      key: this.#keys.path(key),
       target: 'Mod',
       result: 'Equal',
       mod_revision: String(expected),
@@ -281,37 +280,6 @@ class EtcdStore implements Store {
     if (!isDistrust(error)) return '';
     const certificate = await shownCertificate(endpoint);
     return certificate === undefined ? '' : `; the server shows a certificate ${certificate}`;
-  }
-
-  #ranges() {
-    return [
-      { key: this.#path('config') },
-      // '0' is the character after '/': the end of everything below `subnets/`.
-      { key: this.#path('subnets/'), rangeEnd: this.#path('subnets0') },
-    ];
-  }
-
-  #path(key: string): Buffer {
-    return Buffer.from(this.#root + key);
-  }
-
-  #entry(kv: IKeyValue): StoreEntry {
-    return {
-      key: this.#relative(kv.key),
-      value: kv.value.toString('utf8'),
-      createRevision: BigInt(kv.create_revision),
-      modRevision: BigInt(kv.mod_revision),
-      lease: kv.lease,
-    };
-  }
-
-  #event({ type, kv }: IEvent): StoreEvent {
-    if (type === 'Put') return { type: 'put', entry: this.#entry(kv) };
-    return { type: 'delete', key: this.#relative(kv.key), modRevision: BigInt(kv.mod_revision) };
-  }
-
-  #relative(key: Buffer): string {
-    return key.toString('utf8').slice(this.#root.length);
   }
 }
 
