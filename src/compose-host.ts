@@ -9,7 +9,7 @@ import type { Config } from './model/config.js';
 import { MAIN_TABLE } from './model/keys.js';
 import type { LogFormat } from './model/log-line.js';
 import { KINDS } from './model/objects.js';
-import type { ControlRequest, Store } from './ports.js';
+import type { ControlAnswer, Store } from './ports.js';
 import { CaptureDesk } from './runtime/capture-desk.js';
 import type { ConfigReading, ConfigSource } from './runtime/config-source.js';
 import { confirmationPath } from './runtime/confirmation.js';
@@ -214,8 +214,8 @@ async function runDaemonUntil(
   const api = controlApi({ daemon, status, monitor, events: log, explain, clock: systemClock }, signal);
   const otherwise = () => captureAdvice({ state: inputs.state(), external: inputs.externalName });
   const captures = new CaptureDesk({ dataPlane, otherwise, clock: systemClock }, signal);
-  const answer = async (request: ControlRequest) =>
-    logLevelReply(book, request) ?? (await captures.answer(request)) ?? api(request);
+  const answer: ControlAnswer = async (request, gone) =>
+    logLevelReply(book, request) ?? (await captures.answer(request)) ?? api(request, gone);
   await controlSocket.serve(socketPath(config.instance), answer, signal);
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await Promise.all([

@@ -1,7 +1,13 @@
 /** What the daemon answers on its socket. */
 import type { Explanation } from '../model/explanation.js';
 import type { StatusReport } from '../model/status.js';
-import { type Clock, type ControlReply, type ControlRequest, StoreUnavailableError } from '../ports.js';
+import {
+  type Clock,
+  type ControlAnswer,
+  type ControlReply,
+  type ControlRequest,
+  StoreUnavailableError,
+} from '../ports.js';
 import type { Daemon } from './daemon.js';
 import { DeadlineError, withDeadline } from './deadline.js';
 import type { EventLog } from './event-log.js';
@@ -24,8 +30,8 @@ export interface ControlSources {
 export function controlApi(
   { daemon, status, monitor, events, explain, clock }: ControlSources,
   signal: AbortSignal,
-): (request: ControlRequest) => Promise<ControlReply> {
-  return async (request) => {
+): ControlAnswer {
+  return async (request, gone) => {
     const { method, path } = request;
     const [resource, query] = path.split('?', 2);
     if (method === 'GET' && resource === '/status') return json(200, status());
@@ -36,7 +42,7 @@ export function controlApi(
       const explanation = await explain(name, signal);
       return explanation ? json(200, explanation) : { status: 404, body: `There is no object "${name}"` };
     }
-    if (method === 'POST' && resource === '/apply') return applyNow(daemon, asked, clock, signal);
+    if (method === 'POST' && resource === '/apply') return applyNow(daemon, asked, clock, signal, gone);
     return (await monitorReply(monitor, request)) ?? nothing(request);
   };
 }
@@ -69,6 +75,7 @@ async function applyNow(
   query: URLSearchParams,
   clock: Clock,
   signal: AbortSignal,
+  gone: AbortSignal,
 ): Promise<ControlReply> {
   const file = query.get('file');
   if (file !== null && file !== daemon.config.path) {
@@ -90,7 +97,9 @@ async function applyNow(
       ...(result.error && { error: result.error.message }),
     }));
   try {
-    const { outcome, obstacles } = await withDeadline(clock, timeoutMs, 'converging', signal, (limited) =>
+    // A yes to another subnet does not outlive who has said it.
+    const order = AbortSignal.any([signal, gone]);
+    const { outcome, obstacles } = await withDeadline(clock, timeoutMs, 'converging', order, (limited) =>
       daemon.converge((attempt) => attempts.push(attempt), limited, allows),
     );
     const message = outcome === 'converged' ? '' : obstaclesText(outcome, obstacles);

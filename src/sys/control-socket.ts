@@ -4,7 +4,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
+import { type ControlAnswer, type ControlSocket, PrivilegeError, SystemError } from '../ports.js';
 import { answeringServer, closeOnAbort } from './answering-server.js';
 import { watchPaths } from './file-watch.js';
 
@@ -58,7 +58,7 @@ export const controlSocket: ControlSocket = {
   },
 };
 
-async function listeningAt(path: string, answer: Parameters<ControlSocket['serve']>[1]): Promise<Server> {
+async function listeningAt(path: string, answer: ControlAnswer): Promise<Server> {
   const server = answeringServer(answer);
   try {
     await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });

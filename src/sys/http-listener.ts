@@ -1,12 +1,12 @@
 /** HTTP over TCP, for monitoring. */
 import { once } from 'node:events';
-import { type HttpListener, SystemError } from '../ports.js';
-import { type Answer, answeringServer, closeOnAbort } from './answering-server.js';
+import { type ControlAnswer, type HttpListener, SystemError } from '../ports.js';
+import { answeringServer, closeOnAbort } from './answering-server.js';
 
 /** A scraper keeps one connection; whoever opens more than this many gets no answer. */
 const MOST_CONNECTIONS = 64;
 
-export function httpListener(answer: Answer): HttpListener {
+export function httpListener(answer: ControlAnswer): HttpListener {
   return async ({ address, port }, signal) => {
     const server = answeringServer(answer);
     server.maxConnections = MOST_CONNECTIONS;

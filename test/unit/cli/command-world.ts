@@ -8,7 +8,7 @@ import { readConfigParts } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
 import { settingsPart } from '../../../src/config/settings.js';
 import { isConfigFileName } from '../../../src/model/config-file-name.js';
-import type { ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
+import type { ControlAnswer, ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
 import { doctorFacts } from '../../../src/runtime/doctor-facts.js';
 import { HostPrograms } from '../../../src/runtime/host-programs.js';
 import { pingHost } from '../../../src/runtime/ping-host.js';
@@ -37,7 +37,7 @@ export class CommandWorld {
   readonly clock = new FakeClock();
   readonly stop = new AbortController();
   /** By the path of its socket. */
-  readonly #served = new Map<string, (request: ControlRequest) => Promise<ControlReply>>();
+  readonly #served = new Map<string, ControlAnswer>();
   /** What was taken and given back, in order: `lock flannel0`, `open`, `close`, `release`. */
   readonly log: string[] = [];
   /** What the daemon is asked, where one answers. */
@@ -124,7 +124,7 @@ export class CommandWorld {
         ask: async (path, request, signal) => {
           signal.throwIfAborted();
           const served = this.#served.get(path);
-          if (served !== undefined) return served(request);
+          if (served !== undefined) return served(request, signal);
           if (path.endsWith('.trial.sock')) return this.keeper();
           this.asked.push(request);
           return this.answer(request);

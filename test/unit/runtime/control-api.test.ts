@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Event } from '../../../src/model/event.js';
 import type { Explanation } from '../../../src/model/explanation.js';
-import type { ControlReply, ControlRequest, Log } from '../../../src/ports.js';
+import { type ControlReply, type ControlRequest, type Log, NEVER } from '../../../src/ports.js';
 import { type ControlSources, controlApi } from '../../../src/runtime/control-api.js';
 import type { Daemon } from '../../../src/runtime/daemon.js';
 import { EventLog } from '../../../src/runtime/event-log.js';
@@ -35,7 +35,7 @@ async function ask(
   const { signal } = new AbortController();
   const answer = controlApi(sourcesOf(world), signal);
   let reply: ControlReply | undefined;
-  void answer({ method, path }).then((given) => {
+  void answer({ method, path }, NEVER).then((given) => {
     reply = given;
   });
   await settle();
@@ -136,7 +136,7 @@ for (const { query, want } of [
       signal,
     );
     let outcome: string | undefined;
-    void answer({ method: 'POST', path: `/apply?${FILE}${query}` }).then(({ body }) => {
+    void answer({ method: 'POST', path: `/apply?${FILE}${query}` }, NEVER).then(({ body }) => {
       outcome = JSON.parse(body).outcome;
     });
     await clock.advance(want - 1);
@@ -217,10 +217,23 @@ test('a daemon that is told to stop answers no apply', async () => {
     world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
     const stop = new AbortController();
     const answer = controlApi(sourcesOf(world), stop.signal);
-    const asking = answer({ method: 'POST', path: `/apply?${FILE}` });
+    const asking = answer({ method: 'POST', path: `/apply?${FILE}` }, NEVER);
     await settle();
     stop.abort(new Error('Received SIGTERM'));
     await assert.rejects(asking, /^Error: Received SIGTERM$/);
+  });
+});
+
+test('an apply that nobody waits for any more is over', async () => {
+  await withDaemon(async (world) => {
+    world.kernel.refuse = () => 'EBUSY';
+    world.kernel.foreign({ op: 'set-link', name: 'flannel0', mtu: 1000 });
+    const gone = new AbortController();
+    const answer = controlApi(sourcesOf(world), NEVER);
+    const asking = answer({ method: 'POST', path: `/apply?${FILE}&timeoutMs=7200000` }, gone.signal);
+    await settle();
+    gone.abort(new Error('gone'));
+    await assert.rejects(asking, /^Error: gone$/);
   });
 });
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
-import type { ControlReply, ControlRequest } from '../../../src/ports.js';
+import type { ControlAnswer, ControlRequest } from '../../../src/ports.js';
 import { controlSocket } from '../../../src/sys/control-socket.js';
 import { eventually } from '../../lab/eventually.js';
 
@@ -15,7 +15,7 @@ const STATUS: ControlRequest = { method: 'GET', path: '/status' };
 interface Place {
   readonly path: string;
   /** Serves there until the end of the test. */
-  serve(answer?: (request: ControlRequest) => Promise<ControlReply>): Promise<AbortController>;
+  serve(answer?: ControlAnswer): Promise<AbortController>;
 }
 
 /** A directory of its own for the length of `body`. */
@@ -201,6 +201,23 @@ test('at the end the socket is gone, and whoever still waits for an answer is to
     await told;
     assert.equal(existsSync(path), false);
     assert.equal(await controlSocket.ask(path, STATUS, NEVER), undefined);
+  });
+});
+
+test('who answers is told when nobody waits any more', async () => {
+  await inDirectory(async ({ path, serve }) => {
+    let isGone = () => {};
+    const told = new Promise<void>((resolve) => {
+      isGone = resolve;
+    });
+    const stop = new AbortController();
+    await serve((_, gone) => {
+      gone.addEventListener('abort', isGone);
+      stop.abort();
+      return new Promise(() => {});
+    });
+    await assert.rejects(controlSocket.ask(path, STATUS, stop.signal));
+    await told;
   });
 });
 
