@@ -26,8 +26,8 @@ import { routeReconciler } from './reconcilers/route.js';
 import type { Scope } from './reconcilers/scope.js';
 import type { StoreAccess } from './reconcilers/store-access.js';
 import { sysctlReconciler } from './reconcilers/sysctl.js';
-import type { Inputs } from './runtime/inputs.js';
-import type { Reconcilers } from './runtime/reconcilers.js';
+import type { Inputs } from './runtime/inputs/inputs.js';
+import type { Reconcilers } from './runtime/rounds/reconcilers.js';
 
 /** What a host is made of, as far as we change it. */
 export interface HostPorts {

@@ -2,9 +2,9 @@
 import type { HostTools } from './cli/host-tools.js';
 import { hostPorts, openSession } from './compose-host.js';
 import { requirePrivilegesHere } from './compose-privileges.js';
-import { doctorFacts } from './runtime/doctor-facts.js';
-import { HostPrograms } from './runtime/host-programs.js';
-import { pingHost } from './runtime/ping-host.js';
+import { doctorFacts } from './runtime/looking/doctor-facts.js';
+import { HostPrograms } from './runtime/looking/host-programs.js';
+import { pingHost } from './runtime/looking/ping-host.js';
 import { systemCommands } from './sys/commands.js';
 import { httpDate } from './sys/http-date.js';
 import { addressOf } from './sys/name-service.js';

@@ -6,7 +6,7 @@
 import { configErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
 import type { LogFormat } from './model/log-line.js';
-import type { ConfigReading } from './runtime/config-source.js';
+import type { ConfigReading } from './runtime/inputs/config-source.js';
 import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
 import { configFiles } from './sys/config-files.js';

@@ -1,7 +1,7 @@
 /** Whoever listens on a socket of an instance, asked: its daemon, or the keeper of a trial. */
 import type { StatusReport } from '../model/status.js';
 import type { ControlReply, ControlRequest } from '../ports.js';
-import { DeadlineError, withDeadline } from '../runtime/deadline.js';
+import { DeadlineError, withDeadline } from '../runtime/timing/deadline.js';
 import { CommandError, EXIT } from './exit-codes.js';
 import type { CommandContext } from './session.js';
 

@@ -1,6 +1,6 @@
 /** The file named by -f: read it or say exactly what is wrong with it. */
 import type { Config, InstanceSection } from '../model/config.js';
-import type { ConfigReading } from '../runtime/config-source.js';
+import type { ConfigReading } from '../runtime/inputs/config-source.js';
 import { CommandError, EXIT } from './exit-codes.js';
 import type { CommandContext } from './session.js';
 

@@ -1,7 +1,7 @@
 /** What the commands are given that look for what is wrong. compose-tools.ts makes it; tests make it from fakes. */
 import type { Config } from '../model/config.js';
 import type { DoctorFacts } from '../model/doctor/facts.js';
-import type { LayerReport } from '../runtime/layered-ping.js';
+import type { LayerReport } from '../runtime/looking/layered-ping.js';
 
 export interface HostTools {
   /** One look at everything that `doctor` judges. Reads only; rejects on abort alone. */

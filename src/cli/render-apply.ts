@@ -1,7 +1,7 @@
 /** What an apply did, as text and as data. Pure. */
 import type { ExplainedAction } from '../model/plan-document.js';
-import type { Convergence } from '../runtime/one-shot.js';
-import type { Rollback } from '../runtime/transaction.js';
+import type { Rollback } from '../runtime/rollback/transaction.js';
+import type { Convergence } from '../runtime/rounds/one-shot.js';
 import { actionLine } from './render-plan.js';
 
 /** What was done, and what came of it. */

@@ -5,10 +5,10 @@ import type { LogFormat } from '../model/log-line.js';
 import type { PlanDocument } from '../model/plan-document.js';
 import type { ByteOutput, Clock, ControlSocket, Directories, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
-import type { ConfigReading } from '../runtime/config-source.js';
-import type { Inputs } from '../runtime/inputs.js';
-import type { Reconcilers } from '../runtime/reconcilers.js';
-import type { RememberedDataPlane } from '../runtime/remembered-data-plane.js';
+import type { RememberedDataPlane } from '../runtime/forwarding/remembered-data-plane.js';
+import type { ConfigReading } from '../runtime/inputs/config-source.js';
+import type { Inputs } from '../runtime/inputs/inputs.js';
+import type { Reconcilers } from '../runtime/rounds/reconcilers.js';
 import type { HostTools } from './host-tools.js';
 
 export interface Session {

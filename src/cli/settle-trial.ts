@@ -1,5 +1,5 @@
 /** What a trial has left whose keeper is gone. */
-import { trialRecordPath } from '../runtime/trial-record.js';
+import { trialRecordPath } from '../runtime/rollback/trial-record.js';
 import { isTrialKept } from './ask-keeper.js';
 import { trialSocketPath } from './config-argument.js';
 import type { CommandContext } from './session.js';

@@ -1,7 +1,7 @@
 /** The verbs of whoever looks for what is wrong. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CAPTURE_LAYERS } from '../runtime/capture-file.js';
-import { LOG_LEVELS } from '../runtime/log-book.js';
+import { CAPTURE_LAYERS } from '../runtime/capture/capture-file.js';
+import { LOG_LEVELS } from '../runtime/log/log-book.js';
 import { type CaptureOptions, capture } from './commands/capture.js';
 import { doctor } from './commands/doctor.js';
 import { logLevel } from './commands/log-level.js';

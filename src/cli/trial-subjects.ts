@@ -1,8 +1,9 @@
 /** What `try` has on trial: this host by the keeper's own apply, or a daemon's file. */
 import type { Config } from '../model/config.js';
-import { withDeadline } from '../runtime/deadline.js';
-import { planAll } from '../runtime/one-shot.js';
-import type { TrialFailure, TrialSubject } from '../runtime/trial.js';
+import { NEVER } from '../ports.js';
+import type { TrialFailure, TrialSubject } from '../runtime/rollback/trial.js';
+import { planAll } from '../runtime/rounds/one-shot.js';
+import { withDeadline } from '../runtime/timing/deadline.js';
 import {
   type AppliedFile,
   type ApplyQuestion,
@@ -25,7 +26,6 @@ export interface TrialQuestion extends Pick<ApplyQuestion, 'timeoutMs' | 'adopt'
 const REVERT_MS = 30_000;
 /** The daemon takes it for as long as it is given, and answers then. */
 const REVERT_WITHIN_MS = 2 * REVERT_MS + 10_000;
-const NEVER = new AbortController().signal;
 
 /** Nobody follows the file: what is changed here is put back as it was found. */
 export function hostSubject(

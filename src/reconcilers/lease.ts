@@ -1,4 +1,4 @@
-/** This host's lease in the store. Keeping it alive is runtime/lease-keeper.ts. */
+/** This host's lease in the store. Keeping it alive is runtime/store/lease-keeper.ts. */
 import { diff, type Kind } from '../model/diff.js';
 import { equalJson } from '../model/equal-json.js';
 import { leaseKey } from '../model/keys.js';

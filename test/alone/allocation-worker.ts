@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { Address } from '../../src/model/address.js';
 import { plannedSubnets } from '../../src/model/allocation.js';
 import type { Log } from '../../src/ports.js';
-import { StoreMirror } from '../../src/runtime/store-mirror.js';
+import { StoreMirror } from '../../src/runtime/store/store-mirror.js';
 import { systemClock, systemRandom } from '../../src/sys/clock.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { leaseEntryKey, leaseJson } from '../../src/wire/flannel-store.js';

@@ -13,7 +13,7 @@ import { neighbourReconciler } from '../../src/reconcilers/neighbour.js';
 import { NetworkRecord } from '../../src/reconcilers/network-record.js';
 import type { Reconciler } from '../../src/reconcilers/reconciler.js';
 import { routeReconciler } from '../../src/reconcilers/route.js';
-import { runRound } from '../../src/runtime/round.js';
+import { runRound } from '../../src/runtime/rounds/round.js';
 import { systemClock } from '../../src/sys/clock.js';
 import { KernelNetlink } from '../../src/sys/netlink/netlink.js';
 import { kernelSysctls } from '../../src/sys/sysctls.js';

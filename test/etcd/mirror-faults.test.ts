@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Log } from '../../src/ports.js';
-import { StoreMirror } from '../../src/runtime/store-mirror.js';
+import { StoreMirror } from '../../src/runtime/store/store-mirror.js';
 import { systemClock, systemRandom } from '../../src/sys/clock.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { EtcdServer, withEtcd } from '../lab/etcd.js';

@@ -5,8 +5,8 @@
 import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
 import type { Store } from '../../src/ports.js';
-import type { ConfigReading } from '../../src/runtime/config-source.js';
-import type { Reconcilers } from '../../src/runtime/reconcilers.js';
+import type { ConfigReading } from '../../src/runtime/inputs/config-source.js';
+import type { Reconcilers } from '../../src/runtime/rounds/reconcilers.js';
 import { createStaticStore } from '../../src/sys/static-store.js';
 import { type CommandResult, configReading, hastyClock, runFlannelette } from '../worlds/command-line.js';
 import { openSession } from '../worlds/session.js';

@@ -1,8 +1,8 @@
 /** A lease of a few seconds on real etcd, kept by the program's own keeper over a line that can be bad. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../src/ports.js';
-import { LeaseKeeper } from '../../src/runtime/lease-keeper.js';
-import { StoreMirror } from '../../src/runtime/store-mirror.js';
+import { LeaseKeeper } from '../../src/runtime/store/lease-keeper.js';
+import { StoreMirror } from '../../src/runtime/store/store-mirror.js';
 import { systemClock, systemRandom } from '../../src/sys/clock.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { type EtcdServer, withEtcd } from '../lab/etcd.js';

@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import type { ApplyDocument } from '../../src/cli/render-apply.js';
 import type { Config } from '../../src/model/config.js';
 import type { PlanDocument } from '../../src/model/plan-document.js';
-import type { Reconcilers } from '../../src/runtime/reconcilers.js';
+import type { Reconcilers } from '../../src/runtime/rounds/reconcilers.js';
 import { systemCommands } from '../../src/sys/commands.js';
 import { createEtcdStore } from '../../src/sys/etcd-store.js';
 import { diskFiles } from '../../src/sys/files.js';

@@ -1,6 +1,6 @@
 /** What the hosts of the simulation are told: their files, and whose is what on them. */
 import { readConfig } from '../../src/config/read-config.js';
-import type { ConfigReading } from '../../src/runtime/config-source.js';
+import type { ConfigReading } from '../../src/runtime/inputs/config-source.js';
 import type { Marks } from '../worlds/marks.js';
 
 export const NETWORK = '10.5.0.0/16';

@@ -6,7 +6,7 @@ import { readPlan } from '../../src/config/plan-schema.js';
 import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
 import type { Clock, Files } from '../../src/ports.js';
-import type { ConfigReading } from '../../src/runtime/config-source.js';
+import type { ConfigReading } from '../../src/runtime/inputs/config-source.js';
 import { FakeFiles } from '../fakes/fake-files.js';
 
 export interface CommandResult {

@@ -2,8 +2,8 @@
 import { KINDS, type KindName, type StateOf } from '../../src/model/objects.js';
 import type { Action, ActionResult } from '../../src/model/plan.js';
 import type { Reconciler } from '../../src/reconcilers/reconciler.js';
-import { PUT_BACK } from '../../src/runtime/kept-states.js';
-import type { Reconcilers } from '../../src/runtime/reconcilers.js';
+import { PUT_BACK } from '../../src/runtime/rollback/kept-states.js';
+import type { Reconcilers } from '../../src/runtime/rounds/reconcilers.js';
 
 /** `refused`: it is not done. `unanswered`: it is done, and nobody is told. */
 export type FailureMode = 'refused' | 'unanswered';

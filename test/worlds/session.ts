@@ -3,8 +3,8 @@ import { type HostPorts, reconcilersOf } from '../../src/assembly.js';
 import type { Session } from '../../src/cli/session.js';
 import type { Config } from '../../src/model/config.js';
 import type { Log, Store } from '../../src/ports.js';
-import { Inputs } from '../../src/runtime/inputs.js';
-import { snapshotAccess } from '../../src/runtime/snapshot-access.js';
+import { Inputs } from '../../src/runtime/inputs/inputs.js';
+import { snapshotAccess } from '../../src/runtime/store/snapshot-access.js';
 
 const SILENCE: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

@@ -2,10 +2,10 @@
 import { contains, type Prefix, tryParseAddress } from '../../model/address.js';
 import type { PacketDirection } from '../../model/captured-packet.js';
 import { type ByteOutput, type ControlRequest, NEVER } from '../../ports.js';
-import type { CaptureBegun } from '../../runtime/capture-desk.js';
-import { CaptureFile, type CaptureLayers } from '../../runtime/capture-file.js';
-import { type CaptureReply, decodeCaptureReply } from '../../runtime/capture-reply.js';
-import { withDeadline } from '../../runtime/deadline.js';
+import type { CaptureBegun } from '../../runtime/capture/capture-desk.js';
+import { CaptureFile, type CaptureLayers } from '../../runtime/capture/capture-file.js';
+import { type CaptureReply, decodeCaptureReply } from '../../runtime/capture/capture-reply.js';
+import { withDeadline } from '../../runtime/timing/deadline.js';
 import { answerAt, askDaemon, noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';

@@ -2,8 +2,8 @@
 import type { KindName } from '../../model/objects.js';
 import { originsOf } from '../../model/origin.js';
 import { planDocument } from '../../model/plan-document.js';
-import { adopting } from '../../runtime/adopting.js';
-import { planAll } from '../../runtime/one-shot.js';
+import { adopting } from '../../runtime/rounds/adopting.js';
+import { planAll } from '../../runtime/rounds/one-shot.js';
 import { readingArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { lookOnce } from '../look-once.js';

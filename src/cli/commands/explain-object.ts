@@ -1,7 +1,7 @@
 /** `explain OBJECT`: why an object is there, by the daemon where one runs, else by a look of our own. */
 import type { ConfigPlaces } from '../../model/config-places.js';
 import type { Explanation } from '../../model/explanation.js';
-import { explainObject } from '../../runtime/explain-object.js';
+import { explainObject } from '../../runtime/looking/explain-object.js';
 import { answerAt } from '../ask-daemon.js';
 import { readingArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';

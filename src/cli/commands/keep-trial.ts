@@ -2,8 +2,8 @@
  * The process behind `try`: it has left the terminal and the command that started it, and takes the change back whatever
  * becomes of those. Not for people: `try` starts it.
  */
-import { Trial } from '../../runtime/trial.js';
-import { recordedSubject, trialRecordPath } from '../../runtime/trial-record.js';
+import { Trial } from '../../runtime/rollback/trial.js';
+import { recordedSubject, trialRecordPath } from '../../runtime/rollback/trial-record.js';
 import { isDaemonAt } from '../ask-daemon.js';
 import { readingArgument, socketPath, trialSocketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';

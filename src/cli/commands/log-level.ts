@@ -1,5 +1,5 @@
 /** `log-level`: how much each loop of the running daemon says. */
-import { ALL_LOOPS, type LogLevel } from '../../runtime/log-book.js';
+import { ALL_LOOPS, type LogLevel } from '../../runtime/log/log-book.js';
 import { askDaemon, noDaemon } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';

@@ -1,5 +1,5 @@
 /** `ping`: another host through the layers, naming the first that fails. */
-import type { LayerReport } from '../../runtime/layered-ping.js';
+import type { LayerReport } from '../../runtime/looking/layered-ping.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';

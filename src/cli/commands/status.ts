@@ -2,7 +2,7 @@
 import { DEFAULT_INSTANCE, type InstanceSection } from '../../model/config.js';
 import type { StatusReport } from '../../model/status.js';
 import { trialStanding, trialText } from '../../model/trial.js';
-import { readTrial, trialRecordPath } from '../../runtime/trial-record.js';
+import { readTrial, trialRecordPath } from '../../runtime/rollback/trial-record.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';

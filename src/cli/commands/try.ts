@@ -2,7 +2,7 @@
 import type { InstanceSection } from '../../model/config.js';
 import { isOver, type TrialReport } from '../../model/trial.js';
 import type { ControlReply } from '../../ports.js';
-import { trialRecordPath } from '../../runtime/trial-record.js';
+import { trialRecordPath } from '../../runtime/rollback/trial-record.js';
 import { isDaemonAt } from '../ask-daemon.js';
 import { sayToKeeper, trialReport } from '../ask-keeper.js';
 import { readingArgument, socketPath } from '../config-argument.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log, Store, StoreEvent } from '../../../src/ports.js';
-import { StoreMirror } from '../../../src/runtime/store-mirror.js';
+import { StoreMirror } from '../../../src/runtime/store/store-mirror.js';
 import { systemClock, systemRandom } from '../../../src/sys/clock.js';
 import { createEtcdStore } from '../../../src/sys/etcd-store.js';
 import { seededRandom } from '../../fakes/seeded-random.js';

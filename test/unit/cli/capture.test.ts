@@ -4,7 +4,7 @@ import { EXIT } from '../../../src/cli/exit-codes.js';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { CapturedPacket } from '../../../src/model/captured-packet.js';
 import type { ControlReply, ControlRequest } from '../../../src/ports.js';
-import { encodeCaptureReply } from '../../../src/runtime/capture-reply.js';
+import { encodeCaptureReply } from '../../../src/runtime/capture/capture-reply.js';
 import { packetOf, readPacket } from '../../fakes/packets.js';
 import { CommandWorld } from './command-world.js';
 import { READY_REPORT } from './ready-report.js';

@@ -5,7 +5,7 @@ import type { Desired } from '../../../src/model/diff.js';
 import type { LeaseAttributes } from '../../../src/model/lease.js';
 import type { LeaseState } from '../../../src/model/objects.js';
 import { leaseReconciler } from '../../../src/reconcilers/lease.js';
-import { snapshotAccess } from '../../../src/runtime/snapshot-access.js';
+import { snapshotAccess } from '../../../src/runtime/store/snapshot-access.js';
 import { FakeStore } from '../../fakes/fake-store.js';
 import { NOTHING_TO_DO, oneRound, outcomes } from './one-round.js';
 

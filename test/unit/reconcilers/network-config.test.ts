@@ -6,7 +6,7 @@ import type { NetworkConfigState } from '../../../src/model/objects.js';
 import type { Action } from '../../../src/model/plan.js';
 import { SystemError } from '../../../src/ports.js';
 import { networkConfigReconciler, type Publishing } from '../../../src/reconcilers/network-config.js';
-import { snapshotAccess } from '../../../src/runtime/snapshot-access.js';
+import { snapshotAccess } from '../../../src/runtime/store/snapshot-access.js';
 import { FakeFiles } from '../../fakes/fake-files.js';
 import { FakeStore } from '../../fakes/fake-store.js';
 import { NOTHING_TO_DO, oneRound, outcomes } from './one-round.js';
