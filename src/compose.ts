@@ -3,9 +3,11 @@
  * that `version`, `docker-opts` and `validate` are quick: the schema here, everything of the host in compose-host.ts, and
  * what the daemon forwards with in compose-forwarding.ts.
  */
+
 import { configErrorsText } from './cli/config-errors.js';
 import type { CommandContext } from './cli/session.js';
 import type { LogFormat } from './model/log-line.js';
+import { asError } from './ports.js';
 import type { ConfigReading } from './runtime/inputs/config-source.js';
 import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
@@ -74,7 +76,7 @@ async function readConfigAt(path: string, settings: readonly string[]): Promise<
   try {
     files = await configFiles(path);
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: asError(error).message };
   }
   const [{ readConfigParts }, { settingsPart }] = await Promise.all([
     import('./config/read-config.js'),

@@ -3,7 +3,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { LOG_FORMATS, type LogFormat } from '../model/log-line.js';
 import type { KindName } from '../model/objects.js';
 import { printableLines } from '../model/printable.js';
-import { PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
+import { asError, PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
 import { commandOutline } from './command-outline.js';
 import { apply } from './commands/apply.js';
 import { addConvertOptions, convertOptions } from './commands/convert.js';
@@ -14,12 +14,10 @@ import { events } from './commands/events.js';
 import { explain } from './commands/explain.js';
 import { explainObjectNamed, isObjectName } from './commands/explain-object.js';
 import { init } from './commands/init.js';
-import { keepTrial } from './commands/keep-trial.js';
 import { leases, releaseLease } from './commands/leases.js';
 import { run } from './commands/run.js';
 import { schema } from './commands/schema.js';
 import { status } from './commands/status.js';
-import { confirm, rollback, tryChange } from './commands/try.js';
 import { validate } from './commands/validate.js';
 import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
@@ -29,16 +27,14 @@ import { manPage } from './man-page.js';
 import { FORMATS, type Format } from './output.js';
 import { briefText, peersText, statusText } from './render-status.js';
 import type { CommandContext } from './session.js';
-import { settleTrial } from './settle-trial.js';
 import { addToolVerbs } from './tool-verbs.js';
-import type { TrialQuestion } from './trial-subjects.js';
+import { addTrialVerbs } from './trial-verbs.js';
 import { exampleText, VERB_EXAMPLES } from './verb-examples.js';
 
 const DEFAULT_FILE = 'flannelette.yaml';
 /** A file, or a directory of files that are taken together. */
 const CONFIGURATION = 'the configuration, a file or a directory';
 const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_TRIAL_MS = 120_000;
 
 /** Never rejects: every error becomes a line on standard error and an exit code. */
 export async function runCommandLine(given: CommandContext, argv: readonly string[]): Promise<ExitCode> {
@@ -135,46 +131,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
         }),
       ),
     );
-  const trial = () =>
-    new Option('--timeout <duration>', 'when to take it back, such as 30s or 2m')
-      .argParser(durationMs)
-      .default(DEFAULT_TRIAL_MS, '120s');
-  const tried = (
-    candidate: string | undefined,
-    { timeout: timeoutMs, ...flags }: TryFlags,
-  ): TrialQuestion => ({
-    timeoutMs,
-    adopt: flags.adopt ?? false,
-    allowRenumber: flags.allowRenumber ?? false,
-    ...(candidate !== undefined && { candidate: context.absolutePath(candidate) }),
-  });
-  verb('try', 'apply, and take it back unless it is confirmed in time')
-    .argument('[candidate]', 'a file whose text takes the place of the configuration')
-    .addOption(file())
-    .addOption(trial())
-    .addOption(adopt())
-    .option('--allow-renumber', 'take another subnet in place of the one in use, where one is wanted')
-    .action(async (candidate: string | undefined, options: TryFlags) =>
-      done(await tryChange(context, path(options), tried(candidate, options))),
-    );
-  verb('settle-trial', 'what the unit runs before `run`, as root', { hidden: true })
-    .addOption(file())
-    .action(async (options: { file: string }) => settleTrial(context, path(options)));
-  verb('keep-trial', 'what try starts', { hidden: true })
-    .argument('[candidate]')
-    .addOption(file())
-    .addOption(trial())
-    .addOption(adopt())
-    .option('--allow-renumber')
-    .action(async (candidate: string | undefined, options: TryFlags) =>
-      done(await keepTrial(context, path(options), tried(candidate, options))),
-    );
-  verb('confirm', 'keep what is on trial')
-    .addOption(file())
-    .action(async (options: { file: string }) => done(await confirm(context, path(options))));
-  verb('rollback', 'take back what is on trial, at once')
-    .addOption(file())
-    .action(async (options: { file: string }) => done(await rollback(context, path(options))));
+  addTrialVerbs({ verb, file, adopt, context, done });
   verb('run', 'keep it so, and carry the packets')
     .addOption(file())
     .addOption(
@@ -201,7 +158,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       const { watch = false } = options;
       done(await status(context, path(options), { format: 'table', watch, text: peersText }));
     });
-  addToolVerbs({ verb, file, context, done });
+  addToolVerbs({ verb, file, adopt, context, done });
   verb('events', 'tell what has happened in the running daemon')
     // Its -f is that of tail(1).
     .addOption(new Option('--file <path>', 'the configuration').default(DEFAULT_FILE))
@@ -293,20 +250,13 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
     err('Interrupted\n');
     return EXIT.interrupted;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = asError(error).message;
   err(`${message.trimEnd()}\n`);
   if (isDecided) return error.exitCode;
   if (error instanceof StoreUnavailableError) return EXIT.storeUnreachable;
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;
-}
-
-interface TryFlags {
-  readonly file: string;
-  readonly timeout: number;
-  readonly adopt?: boolean;
-  readonly allowRenumber?: boolean;
 }
 
 interface ApplyFlags {

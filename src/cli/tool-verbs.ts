@@ -1,5 +1,5 @@
 /** The verbs of whoever looks for what is wrong. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { CAPTURE_LAYERS } from '../runtime/capture/capture-file.js';
 import { LOG_LEVELS } from '../runtime/log/log-book.js';
 import { type CaptureOptions, capture } from './commands/capture.js';
@@ -8,18 +8,8 @@ import { logLevel } from './commands/log-level.js';
 import { ping } from './commands/ping.js';
 import { top } from './commands/top.js';
 import { durationMs } from './duration.js';
-import type { ExitCode } from './exit-codes.js';
 import { FORMATS, type Format } from './output.js';
-import type { CommandContext } from './session.js';
-
-export interface VerbMaker {
-  /** A verb with its description, its example and where it prints. */
-  readonly verb: (name: string, description: string) => Command;
-  /** `-f, --file`. */
-  readonly file: () => Option;
-  readonly context: CommandContext;
-  readonly done: (code: ExitCode) => void;
-}
+import type { VerbMaker } from './verb-maker.js';
 
 export function addToolVerbs({ verb, file, context, done }: VerbMaker): void {
   const path = (options: { file: string }) => context.absolutePath(options.file);

@@ -1,6 +1,6 @@
 /** What `try` has on trial: this host by the keeper's own apply, or a daemon's file. */
 import type { Config } from '../model/config.js';
-import { NEVER } from '../ports.js';
+import { asError, NEVER } from '../ports.js';
 import type { TrialFailure, TrialSubject } from '../runtime/rollback/trial.js';
 import { planAll } from '../runtime/rounds/one-shot.js';
 import { withDeadline } from '../runtime/timing/deadline.js';
@@ -52,7 +52,7 @@ export function hostSubject(
         if (question.candidate !== undefined) await file.swap(question.candidate);
         held = await applyAndHold(context, host, applied, question);
       } catch (error) {
-        return { message: messageOf(error), problems: await undo() };
+        return { message: asError(error).message, problems: await undo() };
       }
       if (held.result.outcome === 'converged') return undefined;
       return { message: held.result.message, problems: await undo() };
@@ -100,7 +100,7 @@ export function daemonSubject(
         if (result?.outcome === 'converged') return undefined;
         return { message: result?.message ?? 'The daemon is gone', problems: await undo() };
       } catch (error) {
-        return { message: messageOf(error), problems: await undo() };
+        return { message: asError(error).message, problems: await undo() };
       }
     },
     revert: undo,
@@ -126,10 +126,6 @@ async function attempted(step: () => Promise<readonly string[]>): Promise<readon
   try {
     return await step();
   } catch (error) {
-    return [messageOf(error)];
+    return [asError(error).message];
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

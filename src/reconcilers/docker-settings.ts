@@ -1,4 +1,5 @@
 /** Our three settings in Docker's daemon.json. The file is the operator's: what they set themselves is in the way, never changed. */
+
 import { diff, type Kind } from '../model/diff.js';
 import {
   type DockerSettings,
@@ -15,6 +16,7 @@ import { dockerSettingsKey } from '../model/keys.js';
 import type { DockerSettingsState } from '../model/objects.js';
 import type { Plan } from '../model/plan.js';
 import type { Files } from '../ports.js';
+import { asError } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import { keptFiles } from './kept-files.js';
 import { PathWatch } from './path-watch.js';
@@ -101,7 +103,7 @@ function tryRead(text: string): { readonly settings: DockerSettings; readonly in
   try {
     return { settings: settingsOf(text) };
   } catch (error) {
-    return { settings: {}, invalid: error instanceof Error ? error.message : String(error) };
+    return { settings: {}, invalid: asError(error).message };
   }
 }
 

@@ -1,4 +1,5 @@
 /** The files that others start from: subnet.env and Docker's options. Where one is wanted, whatever is there is replaced. */
+
 import { diff, type Kind, type Observed } from '../model/diff.js';
 import { fileKey } from '../model/keys.js';
 import type { FileState } from '../model/objects.js';
@@ -12,6 +13,7 @@ import {
   writtenFilesText,
 } from '../model/written-files.js';
 import type { Files } from '../ports.js';
+import { asError } from '../ports.js';
 import { carryOut } from './carry-out.js';
 import { keptFiles } from './kept-files.js';
 import { PathWatch } from './path-watch.js';
@@ -52,7 +54,7 @@ export function fileReconciler(files: Files, places: () => FilePlaces): Reconcil
       const file = await files.read(path);
       return file && { path, ...file };
     } catch (error) {
-      const unreadable = error instanceof Error ? error.message : String(error);
+      const unreadable = asError(error).message;
       return { path, content: '', mode: 0, unreadable };
     }
   }

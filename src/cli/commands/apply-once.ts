@@ -7,7 +7,7 @@ import { type Origins, originsOf } from '../../model/origin.js';
 import type { ActionResult } from '../../model/plan.js';
 import { explained, isSameOperation, type PlanDocument, planDocument } from '../../model/plan-document.js';
 import { consentText } from '../../model/renumbering.js';
-import { NEVER, StoreUnavailableError } from '../../ports.js';
+import { asError, NEVER, StoreUnavailableError } from '../../ports.js';
 import { type Rollback, Transaction } from '../../runtime/rollback/transaction.js';
 import { adopting } from '../../runtime/rounds/adopting.js';
 import { type Convergence, converge, obstaclesText, planAll } from '../../runtime/rounds/one-shot.js';
@@ -145,7 +145,7 @@ function rollbackText({ problems }: Rollback): string {
 /** Throws CommandError with both troubles when something could not be put back. */
 function requireRolledBack(rollback: Rollback, cause: unknown): void {
   if (rollback.problems.length === 0) return;
-  const trouble = cause instanceof Error ? cause.message : String(cause);
+  const trouble = asError(cause).message;
   throw new CommandError(`${trouble}. ${rollbackText(rollback)}`, EXIT.rollbackFailed, { cause });
 }
 

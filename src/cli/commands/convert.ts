@@ -1,8 +1,10 @@
 /** `convert`: flanneld's options as our file, on standard output or in a file. Reads no etcd and changes nothing else. */
+
 import type { Command } from 'commander';
 import { convert } from '../../convert/convert.js';
 import type { NamedText } from '../../convert/environment-file.js';
 import { InputError } from '../../convert/part.js';
+import { asError } from '../../ports.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import type { CommandContext } from '../session.js';
 
@@ -72,7 +74,7 @@ async function inputFile(context: CommandContext, path: string): Promise<NamedTe
   try {
     text = await context.readText(path);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = asError(error).message;
     throw new CommandError(message, EXIT.invalidConfig, { cause: error });
   }
   if (text === undefined)

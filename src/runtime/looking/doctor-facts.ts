@@ -1,4 +1,5 @@
 /** One look at everything that `doctor` judges (model/doctor/). Reads only. */
+
 import type { Address } from '../../model/address.js';
 import type { Config } from '../../model/config.js';
 import { isDecided } from '../../model/desired.js';
@@ -7,7 +8,7 @@ import { backendPort } from '../../model/doctor/packet-checks.js';
 import { otherSubnets } from '../../model/doctor/store-checks.js';
 import type { DockerBridgeState } from '../../model/objects.js';
 import type { Clock, Commands, Files, Netlink, Sysctls } from '../../ports.js';
-import { PrivilegeError, StoreUnavailableError } from '../../ports.js';
+import { asError, PrivilegeError, StoreUnavailableError } from '../../ports.js';
 import type { StoreAccess } from '../../reconcilers/store-access.js';
 import { networkJson } from '../../wire/flannel-store.js';
 import { mountsOf, udpChecksumErrors } from '../../wire/program-output.js';
@@ -52,7 +53,7 @@ export async function doctorFacts(deps: DoctorDependencies, signal: AbortSignal)
       return await look();
     } catch (error) {
       signal.throwIfAborted();
-      unseen.push({ what, why: error instanceof Error ? error.message : String(error) });
+      unseen.push({ what, why: asError(error).message });
       return undefined;
     }
   };

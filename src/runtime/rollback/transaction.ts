@@ -89,7 +89,7 @@ export class Transaction {
           return true;
         } catch (error) {
           signal.throwIfAborted();
-          troubles.add(error instanceof Error ? error.message : String(error));
+          troubles.add(asError(error).message);
           return false;
         }
       };

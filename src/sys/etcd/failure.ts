@@ -1,6 +1,6 @@
 /** What went wrong with a call to etcd, in words for whoever is paged. */
 import type { StoreTrouble } from '../../model/conditions.js';
-import { StoreUnavailableError } from '../../ports.js';
+import { asError, StoreUnavailableError } from '../../ports.js';
 
 /** A file of ours that the client needs cannot be read or used: etcd was not asked. The message names the setting and the file. */
 export class ClientFileError extends Error {
@@ -71,7 +71,7 @@ const UNAVAILABLE = 14;
 
 /** etcd3 drops the code of most errors but keeps grpc-js's message: `14 UNAVAILABLE: details`. */
 function grpcStatus(error: unknown): { readonly code?: number; readonly details: string } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = asError(error).message;
   const match = /^(\d+) [A-Z_]+: (.*)$/s.exec(message);
   if (match === null) return { details: message };
   // What grpc-js says around the cause when it could not connect.

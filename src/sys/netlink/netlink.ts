@@ -2,6 +2,7 @@
 import { type Address, type Family, familyOf } from '../../model/address.js';
 import type { VxlanState } from '../../model/objects.js';
 import {
+  asError,
   type Netlink,
   type NetlinkAddress,
   type NetlinkFdbEntry,
@@ -234,6 +235,6 @@ function observing<T>(read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof ObserveError) throw cause;
-    throw new ObserveError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new ObserveError(asError(cause).message, { cause });
   }
 }
