@@ -75,13 +75,14 @@ async function whyLeaseStays(
   { store }: Config,
   signal: AbortSignal,
 ): Promise<KeptLease | undefined> {
-  if (store.type !== 'etcd') return undefined;
   try {
     await access.refresh(signal);
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
     return { reason: error.message, exitCode: EXIT.storeUnreachable };
   }
+  // A list in the file is the operator's: nothing there is to be given back.
+  if (store.type !== 'etcd') return undefined;
   await inputs.observeHost();
   const { ipv4, ipv6 } = inputs.publicIps;
   if (ipv4 !== undefined || ipv6 !== undefined) return undefined;
