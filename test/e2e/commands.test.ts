@@ -19,6 +19,9 @@ import { reaches, withContainer } from '../lab/sites.js';
 import { leasesOf, type StoreContent, storeOf } from '../lab/store-content.js';
 
 const HEALED_MS = 30_000;
+/** Among the foreign objects that are there from the start. */
+const INTRUDER =
+  /^ {2}! route:4\.0\.250\.0\/24 +not ours, and inside the network: dev eth0 via 10\.8\.0\.1$/m;
 const OTHER_MTU = `network:
   cidr: 4.0.0.0/16
   mtu: 1400
@@ -40,7 +43,8 @@ test('from an untouched host to a running one and back', { timeout: 180_000 }, a
         const { code, stdout, stderr } = await member.command('diff');
         assert.equal(code, 1, stderr);
         planned.push(...operations(stdout));
-        assert.match(lastLine(stdout), /^Plan: 8 to create, 2 to update, 0 to delete, 0 foreign left alone$/);
+        assert.match(lastLine(stdout), /^Plan: 8 to create, 2 to update, 0 to delete, 1 foreign left alone$/);
+        assert.match(stdout, INTRUDER);
       });
       assert.deepEqual(changes, []);
       assert.equal(planned.length, 10);
@@ -68,7 +72,7 @@ test('from an untouched host to a running one and back', { timeout: 180_000 }, a
       assert.equal(diff.code, 0, diff.stderr);
       assert.equal(
         lastLine(diff.stdout),
-        'Plan: 0 to create, 0 to update, 0 to delete, 0 foreign left alone',
+        'Plan: 0 to create, 0 to update, 0 to delete, 1 foreign left alone',
       );
       assert.deepEqual(worldDifference(applied, await worldOf(host)), []);
       assert.deepEqual(await storeOf(cluster), leased);
@@ -92,7 +96,8 @@ test('from an untouched host to a running one and back', { timeout: 180_000 }, a
       const report = JSON.parse(stdout) as StatusReport;
       assert.equal(report.ready, true);
       for (const { key, state, since, reason } of report.objects) {
-        assert.deepEqual([state, reason], ['in-sync', ''], key);
+        const isIntruder = key === 'route:4.0.250.0/24';
+        assert.deepEqual([state, reason === ''], isIntruder ? ['foreign', false] : ['in-sync', true], key);
         assert.match(since, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/, key);
       }
       assert.equal(report.peers.length, 1);
