@@ -57,7 +57,8 @@ mutants: dist/.built ## Break the program in many ways: each must turn tests red
 demo: root packages dist/.built ## Three hosts in one network, shown step by step: root; KEEP=1 leaves them up
 	node dist/examples/demo/demo.js
 
-bench: root packages dist/.built ## What the packet loop carries beside routing and vxlan: root; ONLY=udp64 RUNS=1 for a part
+bench: root dist/.built ## What the packet loop carries beside routing, vxlan and C: root; ONLY=udp64 RUNS=1 for a part
+	@scripts/install-debian-packages gcc libc6-dev
 	node dist/bench/bench.js
 
 start-up: root packages dist/.built ## How long version, validate and run take to begin, write docs/bench/start-up.md: root

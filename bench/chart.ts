@@ -21,6 +21,7 @@ const COLOURS: Readonly<Record<PathName, string>> = {
   vxlan: '#7a8794',
   offload: '#1f6feb',
   single: '#a5c8ff',
+  c: '#d29922',
 };
 
 // Pixels.
@@ -44,7 +45,7 @@ ${[...legend(), ...panels.flat()].join('\n')}
 
 function legend(): string[] {
   return PATHS.flatMap((path, index) => {
-    const x = PANEL.left + index * 200;
+    const x = PANEL.left + index * 185;
     return [rectangle(x, 16, 14, COLOURS[path]), text(x + 20, 28, PATH_TITLES[path])];
   });
 }

@@ -13,6 +13,7 @@ import { Container } from '../test/lab/docker-bridge.js';
 import type { Host } from '../test/lab/host.js';
 import { Underlay } from '../test/lab/underlay.js';
 import { startDaemon, type TracedDaemon } from './daemon.js';
+import { startOneByOne } from './one-by-one.js';
 import type { PathName, UnderlayName } from './results.js';
 import { A, B, type Site } from './site.js';
 
@@ -24,6 +25,7 @@ const MTUS: Readonly<Record<PathName, number>> = {
   vxlan: UNDERLAY_MTU - VXLAN_BYTES,
   offload: UNDERLAY_MTU - UDP_BYTES,
   single: UNDERLAY_MTU - UDP_BYTES,
+  c: UNDERLAY_MTU - UDP_BYTES,
 };
 
 export class Path {
@@ -33,7 +35,7 @@ export class Path {
     readonly hosts: readonly Host[],
     readonly sender: Container,
     readonly receiver: Container,
-    /** None where the kernel does everything. */
+    /** Of flannelette; none where something else does it. */
     readonly daemons: readonly TracedDaemon[],
   ) {}
 
@@ -83,6 +85,9 @@ async function connect(
       return;
     case 'vxlan':
       await host.script(vxlan(own, other));
+      return;
+    case 'c':
+      await startOneByOne(host, own, other);
       return;
     case 'offload':
     case 'single':

@@ -2,7 +2,7 @@
 import { median } from '../test/lab/figures.js';
 
 /** The ways from one container to the other. */
-export const PATHS = ['routing', 'vxlan', 'offload', 'single'] as const;
+export const PATHS = ['routing', 'vxlan', 'offload', 'single', 'c'] as const;
 export type PathName = (typeof PATHS)[number];
 
 export const PATH_TITLES: Readonly<Record<PathName, string>> = {
@@ -10,6 +10,7 @@ export const PATH_TITLES: Readonly<Record<PathName, string>> = {
   vxlan: 'kernel vxlan',
   offload: 'flannelette',
   single: 'flannelette, offload: false',
+  c: 'a loop in C',
 };
 
 /** `segmenting` takes super-packets, as veth does; `plain` takes single packets only, as most network cards do. */
