@@ -1,5 +1,5 @@
 /** Bytes written to a file or to standard output. */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { type ByteOutput, SystemError } from '../ports.js';
 
 const MODE = 0o600;
@@ -8,11 +8,19 @@ const MODE = 0o600;
 export async function openOutput(path: string): Promise<ByteOutput> {
   if (path === '-') return { write: writeToStdout, close: async () => {} };
   const action = `write ${path}`;
-  const file = await open(path, 'w', MODE).catch((error: unknown) => failed(action, error));
+  const file = await fresh(path).catch((error: unknown) => failed(action, error));
   return {
     write: (pieces) => file.writeFile(Buffer.concat(pieces)).catch((error: unknown) => failed(action, error)),
     close: () => file.close(),
   };
+}
+
+/** In place of a file, or of a link to one, whoever may read that; what is none, such as a pipe, is written to as it is. */
+async function fresh(path: string): Promise<FileHandle> {
+  const there = await stat(path).catch(() => undefined);
+  if (there !== undefined && !there.isFile()) return open(path, 'w');
+  await rm(path, { force: true });
+  return open(path, 'wx', MODE);
 }
 
 /** A reader that is gone ends the process: see endWithoutReader. */
