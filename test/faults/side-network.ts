@@ -137,7 +137,8 @@ export class SideNetwork {
     return cluster.etcd.output(
       [
         'etcdctl',
-        // Five seconds, its own, may be short of what an election takes on a busy machine.
+        // Its own two seconds for logging in, and five for the rest, may be short of an election.
+        '--dial-timeout=20s',
         '--command-timeout=20s',
         `--endpoints=${urls.join(',')}`,
         `--cacert=${authority.caFile}`,
