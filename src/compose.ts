@@ -5,6 +5,7 @@
  */
 
 import { configErrorsText } from './cli/config-errors.js';
+import { EXIT } from './cli/exit-codes.js';
 import type { CommandContext } from './cli/session.js';
 import type { LogFormat } from './model/log-line.js';
 import { asError } from './ports.js';
@@ -17,7 +18,7 @@ import { systemDirectories } from './sys/directories.js';
 import { systemFiles } from './sys/files.js';
 import {
   absolutePath,
-  endWithoutReader,
+  endWithOutput,
   isTerminal,
   packagedPath,
   packageVersion,
@@ -32,7 +33,7 @@ import {
 export { endProcess } from './sys/process.js';
 
 export function commandContext(): CommandContext {
-  endWithoutReader();
+  endWithOutput(EXIT.failed);
   const signal = terminationSignal();
   let settings: readonly string[] = [];
   let logFormat: LogFormat = 'auto';

@@ -1,12 +1,13 @@
 /** Bytes written to a file or to standard output. */
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { type ByteOutput, SystemError } from '../ports.js';
+import { leaveOutputErrors } from './process.js';
 
 const MODE = 0o600;
 
 /** `-` is standard output. Rejects with SystemError. */
 export async function openOutput(path: string): Promise<ByteOutput> {
-  if (path === '-') return { write: writeToStdout, close: async () => {} };
+  if (path === '-') return standardOutput();
   const action = `write ${path}`;
   const file = await fresh(path).catch((error: unknown) => failed(action, error));
   return {
@@ -23,9 +24,15 @@ async function fresh(path: string): Promise<FileHandle> {
   return open(path, 'wx', MODE);
 }
 
-/** A reader that is gone ends the process: see endWithoutReader. */
-function writeToStdout(pieces: readonly Uint8Array[]): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(Buffer.concat(pieces), () => resolve()));
+function standardOutput(): ByteOutput {
+  leaveOutputErrors();
+  return {
+    write: (pieces) =>
+      new Promise<void>((resolve, reject) => {
+        process.stdout.write(Buffer.concat(pieces), (error) => (error ? reject(error) : resolve()));
+      }).catch((error: unknown) => failed('write to standard output', error)),
+    close: async () => {},
+  };
 }
 
 function failed(action: string, cause: unknown): never {

@@ -33,12 +33,25 @@ export function stderrText(text: string): void {
   process.stderr.write(text);
 }
 
-/** From now on, that nobody reads what is written here ends the process quietly: with its exit code so far, else 0. */
-export function endWithoutReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
+let onOutputError: ((error: NodeJS.ErrnoException) => void) | undefined;
+
+/**
+ * From now on, that nobody reads what is written to standard output ends the process quietly, with its exit code so far,
+ * else 0; that it cannot be written, on a full disk, ends it with `failedCode`.
+ */
+export function endWithOutput(failedCode: number): void {
+  onOutputError = ({ code, message }) => {
+    if (code === 'EPIPE') process.exit();
+    process.stderr.write(`Cannot write to standard output: ${message}\n`);
+    process.exit(failedCode);
+  };
+  process.stdout.on('error', onOutputError);
+}
+
+/** From now on only whoever writes is told of it. */
+export function leaveOutputErrors(): void {
+  if (onOutputError !== undefined) process.stdout.off('error', onOutputError);
+  process.stdout.on('error', () => {});
 }
 
 /**

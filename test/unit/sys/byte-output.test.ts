@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { openOutput } from '../../../src/sys/byte-output.js';
+import { withScript } from './script.js';
 
 test('a file is new, for its owner alone, and a link is not followed', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'flannelette-'));
@@ -36,6 +37,25 @@ test('what is no file stays what it is', async () => {
   await output.write([Uint8Array.of(0)]);
   await output.close();
   assert.ok((await stat('/dev/null')).isCharacterDevice());
+});
+
+test('a reader that is gone is told to who writes, and ends no process', async () => {
+  const lines = `
+const output = await sys.openOutput('-');
+process.on('SIGHUP', async () => {
+  const error = await output.write([Uint8Array.of(1)]).catch((error) => error);
+  process.stderr.write(error.code);
+  process.exit(7);
+});
+setInterval(() => {}, 60_000);
+await output.write([new TextEncoder().encode('waiting')]);
+`;
+  await withScript('byte-output', lines, async (script) => {
+    await script.saying('waiting');
+    script.stopReading();
+    script.signal('SIGHUP');
+    assert.deepEqual([await script.ended(), script.stderr], [7, 'EPIPE']);
+  });
 });
 
 test('a place that cannot be written to is an error that names it', async () => {

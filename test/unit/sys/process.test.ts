@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { lastingAbort } from '../../../src/sys/process.js';
-import { withScript } from './script.js';
+import { type Script, withScript } from './script.js';
 
 /** Waits for a signal, says which came, and goes on. */
 const WAITING = `
@@ -49,7 +49,7 @@ for (const [rest, code] of [
 ] as const) {
   test(`without a reader the process ends quietly, with ${code}`, async () => {
     const lines = `
-sys.endWithoutReader();
+sys.endWithOutput(2);
 process.on('SIGHUP', () => { clearInterval(waiting); go(); });
 const waiting = setInterval(() => {}, 60_000);
 sys.stdoutText('waiting\\n');
@@ -64,6 +64,19 @@ async function go() { ${rest} }
     });
   });
 }
+
+test('output that cannot be written ends the process with its failure and its cause', async () => {
+  const lines = `
+sys.endWithOutput(2);
+setInterval(() => {}, 60_000);
+sys.stdoutText('result');
+`;
+  const body = async (script: Script) => {
+    assert.equal(await script.ended(), 2);
+    assert.match(script.stderr, /^Cannot write to standard output: ENOSPC: .*\n$/);
+  };
+  await withScript('process', lines, body, '/dev/full');
+});
 
 test('SIGHUP calls each time, and is what it was once nobody listens', async () => {
   const lines = `

@@ -1,6 +1,7 @@
 /** A process of its own that runs a few lines against one compiled module of src/sys. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 
 const DEADLINE_MS = 10_000;
 
@@ -10,12 +11,17 @@ export class Script {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
 
-  /** `lines` may use what `module` exports under the name `sys`. */
-  constructor(module: string, lines: string) {
+  /** `lines` may use what `module` exports under the name `sys`. Its standard output goes to the file `output` where given. */
+  constructor(module: string, lines: string, output?: string) {
     const url = new URL(`../../../src/sys/${module}.js`, import.meta.url).href;
     const text = `import * as sys from ${JSON.stringify(url)};\n${lines}`;
     const limits = { timeout: DEADLINE_MS, killSignal: 'SIGKILL' } as const;
-    this.#child = spawn(process.execPath, ['--input-type=module', '--eval', text], limits);
+    const file = output === undefined ? undefined : openSync(output, 'w');
+    this.#child = spawn(process.execPath, ['--input-type=module', '--eval', text], {
+      ...limits,
+      stdio: ['pipe', file ?? 'pipe', 'pipe'],
+    });
+    if (file !== undefined) closeSync(file);
     this.#child.stdout?.setEncoding('utf8').on('data', (part: string) => {
       this.stdout += part;
     });
@@ -61,8 +67,9 @@ export async function withScript<T>(
   module: string,
   lines: string,
   body: (script: Script) => Promise<T>,
+  output?: string,
 ): Promise<T> {
-  const script = new Script(module, lines);
+  const script = new Script(module, lines, output);
   try {
     return await body(script);
   } finally {
