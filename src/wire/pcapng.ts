@@ -27,11 +27,11 @@ const INBOUND = 1;
 const OUTBOUND = 2;
 
 export function sectionBlock(application: string): Uint8Array {
-  const body = new Writer();
+  const body = new Block(BLOCK.SECTION);
   body.u32(BYTE_ORDER_MAGIC).u16(1).u16(0);
   body.u32(0xffffffff).u32(0xffffffff); // the section's length, which nobody knows yet
   body.text(OPTION.USER_APPLICATION, application).endOfOptions();
-  return block(BLOCK.SECTION, body);
+  return body.whole();
 }
 
 export interface PcapngInterface {
@@ -43,10 +43,10 @@ export interface PcapngInterface {
 
 /** Interfaces are numbered in the order in which their blocks stand, from 0. */
 export function interfaceBlock({ name, description, snapBytes }: PcapngInterface): Uint8Array {
-  const body = new Writer();
+  const body = new Block(BLOCK.INTERFACE);
   body.u16(LINK_TYPE_RAW).u16(0).u32(snapBytes);
   body.text(OPTION.NAME, name).text(OPTION.DESCRIPTION, description).endOfOptions();
-  return block(BLOCK.INTERFACE, body);
+  return body.whole();
 }
 
 export interface PcapngPacket {
@@ -61,13 +61,12 @@ export interface PcapngPacket {
 }
 
 export function packetBlock(packet: PcapngPacket): Uint8Array {
-  const body = new Writer();
+  const body = new Block(BLOCK.PACKET, packet.bytes.length);
   body.u32(packet.interfaceNumber).time(packet.atMs).u32(packet.bytes.length).u32(packet.lengthBytes);
   body.padded(packet.bytes);
   body.text(OPTION.COMMENT, packet.comment);
-  body.option(OPTION.FLAGS, new Writer().u32(packet.direction === 'in' ? INBOUND : OUTBOUND).bytes());
-  body.endOfOptions();
-  return block(BLOCK.PACKET, body);
+  body.option(OPTION.FLAGS, 4).u32(packet.direction === 'in' ? INBOUND : OUTBOUND);
+  return body.endOfOptions().whole();
 }
 
 export interface PcapngStatistics {
@@ -81,35 +80,53 @@ export interface PcapngStatistics {
 }
 
 export function statisticsBlock(statistics: PcapngStatistics): Uint8Array {
-  const body = new Writer();
+  const body = new Block(BLOCK.STATISTICS);
   body.u32(statistics.interfaceNumber).time(statistics.endMs);
-  body.option(OPTION.START_TIME, new Writer().time(statistics.startMs).bytes());
-  body.option(OPTION.END_TIME, new Writer().time(statistics.endMs).bytes());
-  body.option(OPTION.RECEIVED, new Writer().u64(statistics.received).bytes());
-  body.option(OPTION.DROPPED, new Writer().u64(statistics.dropped).bytes());
-  body.endOfOptions();
-  return block(BLOCK.STATISTICS, body);
-}
-
-/** The length stands at both ends, so that a file can be read backwards. */
-function block(type: number, body: Writer): Uint8Array {
-  const inner = body.bytes();
-  const length = inner.length + 12;
-  return new Writer().u32(type).u32(length).padded(inner).u32(length).bytes();
+  body.option(OPTION.START_TIME, 8).time(statistics.startMs);
+  body.option(OPTION.END_TIME, 8).time(statistics.endMs);
+  body.option(OPTION.RECEIVED, 8).u64(statistics.received);
+  body.option(OPTION.DROPPED, 8).u64(statistics.dropped);
+  return body.endOfOptions().whole();
 }
 
 const MOST_OPTION_BYTES = 0xffff;
 const TWO_TO_32 = 2 ** 32;
+const LENGTH_AT = 4;
+/** Of what a packet's block has beside its packet. */
+const USUAL_BYTES = 192;
+const utf8 = new TextEncoder();
 
-class Writer {
-  readonly #parts: Uint8Array[] = [];
+/** A block in the making. Packets are written by the ten thousand: one piece of memory for each, and not one for each number. */
+class Block {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  /** `payloadBytes`: what it will have beside its numbers and options. */
+  constructor(type: number, payloadBytes = 0) {
+    this.#bytes = new Uint8Array(USUAL_BYTES + payloadBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.u32(type).u32(0);
+  }
+
+  /** Its length stands at both ends, so that a file can be read backwards. Nothing can be added any more. */
+  whole(): Uint8Array {
+    const length = this.#length + 4;
+    this.u32(length);
+    this.#view.setUint32(LENGTH_AT, length, true);
+    return this.#bytes.subarray(0, length);
+  }
 
   u16(value: number): this {
-    return this.#add(Uint8Array.of(value, value >>> 8));
+    const at = this.#room(2);
+    this.#view.setUint16(at, value, true);
+    return this;
   }
 
   u32(value: number): this {
-    return this.#add(Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24));
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
+    return this;
   }
 
   u64(value: number): this {
@@ -124,33 +141,35 @@ class Writer {
 
   /** Filled up to a multiple of four bytes. */
   padded(bytes: Uint8Array): this {
-    return this.#add(bytes).#add(new Uint8Array(-bytes.length & 3));
+    const at = this.#room((bytes.length + 3) & ~3);
+    this.#bytes.set(bytes, at);
+    return this;
   }
 
-  option(code: number, value: Uint8Array): this {
-    return this.u16(code).u16(value.length).padded(value);
+  /** Its value has to follow. */
+  option(code: number, valueBytes: number): this {
+    return this.u16(code).u16(valueBytes);
   }
 
   text(code: number, text: string): this {
-    return this.option(code, new TextEncoder().encode(text).subarray(0, MOST_OPTION_BYTES));
+    const value = utf8.encode(text).subarray(0, MOST_OPTION_BYTES);
+    return this.option(code, value.length).padded(value);
   }
 
   endOfOptions(): this {
-    return this.u16(OPTION.END).u16(0);
+    return this.option(OPTION.END, 0);
   }
 
-  bytes(): Uint8Array {
-    const bytes = new Uint8Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.length;
+  /** Where the next `bytes` bytes stand, which are zero so far. */
+  #room(bytes: number): number {
+    const at = this.#length;
+    this.#length += bytes;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(2 * this.#length);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
-    return bytes;
-  }
-
-  #add(part: Uint8Array): this {
-    this.#parts.push(part);
-    return this;
+    return at;
   }
 }
