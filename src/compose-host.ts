@@ -215,7 +215,7 @@ async function runDaemonUntil(
   const otherwise = () => captureAdvice({ state: inputs.state(), external: inputs.externalName });
   const captures = new CaptureDesk({ dataPlane, otherwise, clock: systemClock }, signal);
   const answer: ControlAnswer = async (request, gone) =>
-    logLevelReply(book, request) ?? (await captures.answer(request)) ?? api(request, gone);
+    logLevelReply(book, request) ?? (await captures.answer(request, gone)) ?? api(request, gone);
   await controlSocket.serve(socketPath(config.instance), answer, signal);
   log.info({ version, pid: processId, config: path, instance: config.instance.name }, 'started');
   await Promise.all([

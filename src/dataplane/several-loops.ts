@@ -76,7 +76,14 @@ export class SeveralLoops implements DataPlane {
 
   /** Of the loops there are now; in the order of their times. */
   async capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
-    const captures = await Promise.all(this.#loops.map((loop) => loop.capture(question, signal)));
+    const begun = await Promise.allSettled(this.#loops.map((loop) => loop.capture(question, signal)));
+    const captures = begun.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const refusal = begun.find((each) => each.status === 'rejected');
+    if (refusal !== undefined) {
+      // All or none: those that have begun would go on for nobody.
+      await Promise.allSettled(captures.map((capture) => capture.end(NEVER)));
+      throw refusal.reason;
+    }
     return {
       take() {
         const taken = captures.map((capture) => capture.take());

@@ -128,7 +128,11 @@ class WorkerDataPlane implements DataPlane {
     const filter = refused('EINVAL', 'capture packets', () => captureFilterOf(question));
     const tap = { filter, memory: captureMemory() };
     const ring = new CaptureRing(tap.memory);
-    await this.#inTurn(signal, () => this.#showTo(tap, signal));
+    await this.#inTurn(signal, () => this.#showTo(tap, signal)).catch((error: unknown) => {
+      // Not to a loop that takes the place of one that died meanwhile: nobody would end it.
+      if (this.#tap === tap) this.#tap = undefined;
+      throw error;
+    });
     return {
       take: () => ({
         packets: ring.take().map((record) => capturedPacket(record, this.#rows)),

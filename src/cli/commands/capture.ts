@@ -1,14 +1,13 @@
 /** `capture`: packets of the running daemon's packet loop, each with what became of it, as a pcapng file. */
 import { contains, type Prefix, tryParseAddress } from '../../model/address.js';
 import type { PacketDirection } from '../../model/captured-packet.js';
-import { type ByteOutput, type ControlRequest, NEVER } from '../../ports.js';
-import type { CaptureBegun } from '../../runtime/capture/capture-desk.js';
+import { type ByteOutput, SystemError } from '../../ports.js';
 import { CaptureFile, type CaptureLayers } from '../../runtime/capture/capture-file.js';
-import { type CaptureReply, decodeCaptureReply } from '../../runtime/capture/capture-reply.js';
-import { withDeadline } from '../../runtime/timing/deadline.js';
-import { answerAt, askDaemon, noDaemon, statusAt } from '../ask-daemon.js';
+import type { CaptureReply } from '../../runtime/capture/capture-reply.js';
+import { noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { RunningCapture } from '../running-capture.js';
 import type { CommandContext } from '../session.js';
 
 export interface CaptureOptions {
@@ -24,9 +23,8 @@ export interface CaptureOptions {
 
 /** How long one question may wait for packets; then it is asked again. */
 const WAIT_MS = 1_000;
-const END_MS = 5_000;
 
-/** Goes on until the signal aborts, which is no failure: that is how one ends it. */
+/** Goes on until the signal aborts, or nobody reads any more, which are no failures: that is how one ends it. */
 export async function capture(
   context: CommandContext,
   path: string,
@@ -37,56 +35,36 @@ export async function capture(
     throw new CommandError(`Cannot write packets to a terminal: ${remedy}`, EXIT.usage);
   }
   const socket = socketPath((await configArgument(context, path)).instance);
-  const begun = await begin(context, socket, options);
-  const output = await opened(
-    context,
-    socket,
-    begun,
-    options.write === '-' ? '-' : context.absolutePath(options.write),
-  );
-  const { version, clock } = context;
-  const { layer: layers, snap: snapBytes } = options;
-  const file = new CaptureFile({ version, begun, layers, snapBytes, startMs: clock.now() });
-  const recorder = new Recorder(file, output, options.count);
+  const question = await questionOf(context, socket, options);
+  const running = await RunningCapture.begin(context, socket, question);
   try {
-    await recorder.begin();
-    const isCut = await record(context, socket, begun, recorder, options.duration);
-    await recorder.finish(clock.now());
-    context.err(`${recorder.summary()}\n`);
-    if (!isCut) return EXIT.done;
-    throw new CommandError('The daemon has ended the capture: it was stopped, or restarted', EXIT.failed);
+    // After the beginning: what the daemon refuses must not empty a file.
+    const output = await context.openOutput(
+      options.write === '-' ? '-' : context.absolutePath(options.write),
+    );
+    try {
+      return await writeTo(output, context, running, options);
+    } finally {
+      await output.close();
+    }
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'EPIPE') return EXIT.done;
+    throw error;
   } finally {
-    await output.close();
+    await running.end();
   }
 }
 
-async function begin(
+async function questionOf(
   context: CommandContext,
   socket: string,
   { direction, verdict, snap, peer }: CaptureOptions,
-): Promise<CaptureBegun> {
+): Promise<URLSearchParams> {
   const query = new URLSearchParams({ snap: `${snap}` });
   if (direction !== undefined) query.set('direction', direction);
   if (verdict !== undefined) query.set('verdict', verdict);
   if (peer !== undefined) query.set('peer', await publicIpOf(context, socket, peer));
-  const reply = await askDaemon(context, socket, { method: 'POST', path: `/capture?${query}` });
-  if (reply === undefined) throw noDaemon(socket);
-  return JSON.parse(reply.body) as CaptureBegun;
-}
-
-/** What cannot be written must not leave a capture behind that nobody asks about. */
-async function opened(
-  context: CommandContext,
-  socket: string,
-  begun: CaptureBegun,
-  path: string,
-): Promise<ByteOutput> {
-  try {
-    return await context.openOutput(path);
-  } catch (error) {
-    await ended(context, socket, begun);
-    throw error;
-  }
+  return query;
 }
 
 async function publicIpOf(context: CommandContext, socket: string, asked: string): Promise<string> {
@@ -107,62 +85,62 @@ function holds(subnet: Prefix, text: string): boolean {
   return address !== undefined && contains(subnet, address);
 }
 
+async function writeTo(
+  output: ByteOutput,
+  context: CommandContext,
+  running: RunningCapture,
+  { layer: layers, snap: snapBytes, count, duration }: CaptureOptions,
+): Promise<ExitCode> {
+  const { version, clock } = context;
+  const { begun } = running;
+  const file = new CaptureFile({ version, begun, layers, snapBytes, startMs: clock.now() });
+  const recorder = new Recorder(file, output, running, count);
+  await recorder.begin();
+  const isCut = await record(context, running, recorder, duration);
+  await recorder.finish(clock.now());
+  context.err(`${recorder.summary()}\n`);
+  if (!isCut) return EXIT.done;
+  throw new CommandError('The daemon has ended the capture: it was stopped, or restarted', EXIT.failed);
+}
+
 /** Until there are enough, the time is up or the signal aborts; true when the daemon knows nothing of it any more. */
 async function record(
-  context: CommandContext,
-  socket: string,
-  begun: CaptureBegun,
+  { clock, signal }: CommandContext,
+  running: RunningCapture,
   recorder: Recorder,
   durationMs = Number.POSITIVE_INFINITY,
 ): Promise<boolean> {
-  const { clock, signal } = context;
   const untilMs = clock.boottimeMs() + durationMs;
-  try {
-    for (;;) {
-      const leftMs = untilMs - clock.boottimeMs();
-      if (leftMs <= 0 || recorder.isFull || signal.aborted) break;
-      const waitMs = Math.min(leftMs, WAIT_MS);
-      const query = new URLSearchParams({ id: `${begun.id}`, waitMs: `${waitMs}` });
-      const reply = await answerAt(context, socket, { method: 'GET', path: `/capture?${query}` }, waitMs);
-      if (reply?.status !== 200) return true;
-      await recorder.add(decodeCaptureReply(reply.body));
-    }
-  } catch (error) {
-    if (!signal.aborted) {
-      await ended(context, socket, begun);
-      throw error;
-    }
+  for (;;) {
+    const leftMs = untilMs - clock.boottimeMs();
+    if (leftMs <= 0 || recorder.isFull || signal.aborted) break;
+    const reply = await running.next(Math.min(leftMs, WAIT_MS));
+    if (reply !== undefined) await recorder.add(reply);
+    else if (!signal.aborted) return true;
   }
-  const last = await ended(context, socket, begun);
-  if (last !== undefined) await recorder.add(decodeCaptureReply(last));
+  const last = await running.end();
+  if (last !== undefined) await recorder.add(last);
   return false;
-}
-
-/** The last packets; also after the signal has aborted. Undefined when nobody answers. */
-async function ended(
-  { clock, control }: CommandContext,
-  socket: string,
-  { id }: CaptureBegun,
-): Promise<string | undefined> {
-  const request: ControlRequest = { method: 'POST', path: `/capture/end?id=${id}` };
-  const limited = (signal: AbortSignal) => control.ask(socket, request, signal);
-  const reply = await withDeadline(clock, END_MS, 'ending the capture', NEVER, limited).catch(
-    () => undefined,
-  );
-  return reply?.status === 200 ? reply.body : undefined;
 }
 
 /** Writes packets until there are enough of them. */
 class Recorder {
   readonly #file: CaptureFile;
   readonly #output: ByteOutput;
+  readonly #running: RunningCapture;
   readonly #most: number;
   #written = 0;
   #missed = 0;
 
-  constructor(file: CaptureFile, output: ByteOutput, most = Number.POSITIVE_INFINITY) {
+  constructor(
+    file: CaptureFile,
+    output: ByteOutput,
+    running: RunningCapture,
+    most = Number.POSITIVE_INFINITY,
+  ) {
     this.#file = file;
     this.#output = output;
+    this.#running = running;
     this.#most = most;
   }
 
@@ -187,10 +165,11 @@ class Recorder {
   }
 
   summary(): string {
-    return `${this.#written} packets written, ${this.#missed} missed because they came too fast`;
+    const told = `${this.#written} packets written, ${this.#missed} missed because they came too fast`;
+    return this.#missed === 0 ? told : `${told}; fewer are with --peer, --verdict or --snap 96`;
   }
 
   async #write(blocks: readonly Uint8Array[]): Promise<void> {
-    if (blocks.length > 0) await this.#output.write(blocks);
+    if (blocks.length > 0) await this.#running.attend(this.#output.write(blocks));
   }
 }

@@ -53,6 +53,8 @@ export class CommandWorld {
   isTerminal = false;
   /** Bytes that went to a path, `-` for standard output. */
   readonly written = new Map<string, Uint8Array>();
+  /** Has to be over before any of them are. */
+  beforeWriting: () => Promise<void> = async () => {};
   /** The addresses of names. */
   names: Record<string, string> = {};
   /** What comes back from a UDP port of another host. */
@@ -156,6 +158,7 @@ export class CommandWorld {
       readText: async (path) => (await host.files.read(path))?.content,
       openOutput: async (path) => ({
         write: async (pieces) => {
+          await this.beforeWriting();
           this.written.set(path, Buffer.concat([this.written.get(path) ?? new Uint8Array(), ...pieces]));
         },
         close: async () => {},

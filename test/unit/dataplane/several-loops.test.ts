@@ -55,6 +55,15 @@ test('starts one loop at once, and the others when they are wanted', async () =>
   assert.deepEqual(loops.forwarder(), STATE);
 });
 
+test('a capture is of all loops, or of none', async () => {
+  await loops.configure(STATE, signal);
+  const capture = await loops.capture({ snapBytes: 100 }, signal);
+  await capture.end(signal);
+  fake(1).die();
+  await assert.rejects(loops.capture({ snapBytes: 100 }, signal), { code: 'ENOTCONN' });
+  assert.deepEqual(fake(0).log.slice(-2), ['capture', 'end capture']);
+});
+
 test('runs with what all loops run with, and with nothing when one does not', async () => {
   await loops.configure(STATE, signal);
   await fake(1).configure({ ...STATE, mtu: 1400 }, signal);

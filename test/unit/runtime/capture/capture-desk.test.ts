@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { parseAddress, parsePrefix } from '../../../../src/model/address.js';
 import type { CapturedPacket } from '../../../../src/model/captured-packet.js';
-import type { ControlReply, ControlRequest } from '../../../../src/ports.js';
+import { type ControlReply, type ControlRequest, NEVER } from '../../../../src/ports.js';
 import { CaptureDesk } from '../../../../src/runtime/capture/capture-desk.js';
 import { decodeCaptureReply } from '../../../../src/runtime/capture/capture-reply.js';
 import { FakeClock, settle } from '../../../fakes/fake-clock.js';
@@ -43,9 +43,9 @@ async function configure(): Promise<void> {
 }
 
 /** Time passes until there is an answer. */
-async function ask(method: ControlRequest['method'], path: string): Promise<ControlReply> {
+async function ask(method: ControlRequest['method'], path: string, gone = NEVER): Promise<ControlReply> {
   let reply: ControlReply | undefined;
-  void desk.answer({ method, path }).then((given) => {
+  void desk.answer({ method, path }, gone).then((given) => {
     reply = given;
   });
   await settle();
@@ -93,6 +93,31 @@ test('one at a time; one that nobody asks about any more gives way', async () =>
   assert.equal((await ask('POST', '/capture')).status, 200);
 });
 
+test('one goes on for who is busy with what it was told, and ends at once for who is gone', async () => {
+  await configure();
+  await ask('POST', '/capture');
+  for (let told = 0; told < 3; told++) {
+    await clock.advance(9_000);
+    assert.equal((await ask('POST', '/capture/keep?id=1')).status, 200);
+  }
+  dataPlane.captured.push(PACKET);
+  assert.equal(decodeCaptureReply((await ask('GET', '/capture?id=1')).body).packets.length, 1);
+  assert.equal((await ask('GET', '/capture?id=1&waitMs=1000', AbortSignal.abort())).status, 404);
+  assert.equal(dataPlane.log.at(-1), 'end capture');
+  assert.equal((await ask('POST', '/capture/keep?id=1')).status, 404);
+  assert.equal((await ask('POST', '/capture')).status, 200);
+});
+
+test('the end of one takes all that is left, also from a question under way', async () => {
+  await configure();
+  await ask('POST', '/capture');
+  const waiting = desk.answer({ method: 'GET', path: '/capture?id=1&waitMs=1000' }, NEVER);
+  dataPlane.captured.push(PACKET);
+  assert.equal(decodeCaptureReply((await ask('POST', '/capture/end?id=1')).body).packets.length, 1);
+  await clock.advance(20);
+  assert.equal((await waiting)?.status, 404);
+});
+
 test('a question that makes no sense is refused, and nothing is begun', async () => {
   await configure();
   for (const [query, why] of [
@@ -115,5 +140,5 @@ test('without a packet loop it is told who carries the packets', async () => {
 });
 
 test('anything else is somebody else’s to answer', async () => {
-  assert.equal(await desk.answer({ method: 'GET', path: '/status' }), undefined);
+  assert.equal(await desk.answer({ method: 'GET', path: '/status' }, NEVER), undefined);
 });
