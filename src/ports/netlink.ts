@@ -154,12 +154,12 @@ export interface Netlink {
     devices?: () => readonly string[],
   ): void;
   /**
-   * Wakes when a route into one of the networks was made, changed or removed by somebody else: one that does not carry the
-   * number `ours`. Also after an overrun; until `signal` aborts.
+   * Wakes on any message about routes and links, as `watch` does, and says whether one of them may have been about
+   * somebody else's route into one of the networks: in the main table, without the number `ours`.
    */
-  watchForeignRoutes(
+  watchRoutes(
     concerned: { readonly ours: number; readonly networks: () => readonly Prefix[] },
-    wake: () => void,
+    wake: (isForeign: boolean) => void,
     signal: AbortSignal,
   ): void;
 }

@@ -157,13 +157,12 @@ export function routeReconciler(
     keep: async (_actions, states, noted) => together(states, await record.keep(noted)),
     // Routes lost because a device went down or away are not announced: link events must wake too.
     watch(wake, signal) {
-      netlink.watch(['ipv4-route', 'ipv6-route', 'link'], wake, signal);
       const concerned = { ours: protocol, networks: () => scope().networks };
-      const onForeign = () => {
-        wholeAtMs = Number.NEGATIVE_INFINITY;
+      const onEvents = (isForeign: boolean) => {
+        if (isForeign) wholeAtMs = Number.NEGATIVE_INFINITY;
         wake();
       };
-      netlink.watchForeignRoutes(concerned, onForeign, signal);
+      netlink.watchRoutes(concerned, onEvents, signal);
     },
   };
 }

@@ -91,32 +91,46 @@ export function kernelEventContract(implementation: string, withKernel: WithKern
     });
 
     for (const [network, inside, outside] of [
-      ['10.1.0.0/16', '10.1.7.0/24', '10.2.0.0/24'],
-      ['fd00:1::/48', 'fd00:1:0:7::/64', 'fd00:2::/64'],
+      ['10.1.0.0/16', '10.1.7.0/24', '10.0.7.0/24'],
+      ['10.1.32.0/20', '10.1.47.0/24', '10.1.48.0/24'],
+      ['10.1.7.0/24', '10.1.7.9/32', '10.1.6.9/32'],
+      ['6d00:1::/48', '6d00:1:0:7::/64', '6d00:1:1::/64'],
+      ['6d00:1::/61', '6d00:1:0:7::/64', '6d00:1:0:8::/64'],
     ] as const) {
-      test(`of routes into ${network} wake on those of somebody else`, async (world) => {
+      test(`of routes say whether one leads into ${network} and is somebody else's`, async (world) => {
         await givenHost(world);
         const end = new AbortController();
         try {
           const woken: string[] = [];
           const watch = (who: string, within: Prefix) =>
-            world.netlink.watchForeignRoutes(
+            world.netlink.watchRoutes(
               { ours: 77, networks: () => [within] },
-              () => woken.push(who),
+              (isForeign) => woken.push(isForeign ? `${who}: foreign` : who),
               end.signal,
             );
           watch('inside', parsePrefix(network));
-          watch('everywhere', parsePrefix(network.includes(':') ? '::/0' : '0.0.0.0/0'));
-          const add = (destination: string, protocol: number): NetlinkRequest => ({
-            op: 'add-route',
-            route: { ...route(destination, { link: 'flannel0' }), protocol },
-          });
-          await given(world, add(inside, 77));
-          await given(world, add(outside, 4));
-          await eventually('a wake of everywhere', WAKE_MS, () => assert.ok(woken.includes('everywhere')));
-          assert.ok(!woken.includes('inside'), woken.join());
-          await given(world, { ...add(inside, 4), op: 'replace-route' } as NetlinkRequest);
-          await eventually('a wake of inside', WAKE_MS, () => assert.ok(woken.includes('inside')));
+          watch('everywhere', parsePrefix(network.includes(':') ? '::/1' : '0.0.0.0/1'));
+          const change = (
+            op: 'add-route' | 'replace-route',
+            destination: string,
+            protocol: number,
+            table = 254,
+          ) =>
+            given(world, {
+              op,
+              route: { ...route(destination, { link: 'flannel0', table }), protocol },
+            } as NetlinkRequest);
+          const isWoken = (who: string) =>
+            eventually(`a wake of ${who}`, WAKE_MS, () => assert.ok(woken.includes(who), woken.join()));
+          // Ours, one of another table, and one that is next to the network.
+          await change('add-route', inside, 77);
+          await isWoken('inside');
+          await change('add-route', inside, 4, 9);
+          await change('add-route', outside, 4);
+          await isWoken('everywhere: foreign');
+          assert.ok(!woken.includes('inside: foreign'), woken.join());
+          await change('replace-route', inside, 4);
+          await isWoken('inside: foreign');
         } finally {
           end.abort();
         }

@@ -9,6 +9,7 @@ import {
   parseInterfaceAddress,
   parsePrefix,
 } from '../../src/model/address.js';
+import { MAIN_TABLE } from '../../src/model/keys.js';
 import type { SysctlState } from '../../src/model/objects.js';
 import {
   type Netlink,
@@ -44,14 +45,15 @@ export class FakeKernel {
   readonly #holders = new Map<number, number>();
   readonly #watchers = new Set<{
     readonly groups: readonly NetlinkGroup[];
-    readonly wake: () => void;
+    readonly wake: (about: Parameters<Notify>[1]) => void;
     readonly isConcerned: (about: Parameters<Notify>[1]) => boolean;
   }>();
   readonly #stack = new FakeStack((group, about) => {
     for (const watcher of this.#watchers) {
       if (!watcher.isConcerned(about)) continue;
       // Never from within the request that caused it: the real events come over a socket.
-      if (watcher.groups.includes(group)) queueMicrotask(() => this.#watchers.has(watcher) && watcher.wake());
+      if (watcher.groups.includes(group))
+        queueMicrotask(() => this.#watchers.has(watcher) && watcher.wake(about));
     }
   });
 
@@ -98,14 +100,17 @@ export class FakeKernel {
         wake,
         signal,
       ),
-    watchForeignRoutes: ({ ours, networks }, wake, signal) =>
+    watchRoutes: ({ ours, networks }, wake, signal) =>
       this.#watch(
-        ['ipv4-route', 'ipv6-route'],
+        ['ipv4-route', 'ipv6-route', 'link'],
+        () => true,
         ({ route } = {}) =>
-          route !== undefined &&
-          route.protocol !== ours &&
-          networks().some((network) => contains(network, route.destination)),
-        wake,
+          wake(
+            route !== undefined &&
+              route.protocol !== ours &&
+              route.table === MAIN_TABLE &&
+              networks().some((network) => contains(network, route.destination)),
+          ),
         signal,
       ),
   };
@@ -193,7 +198,7 @@ export class FakeKernel {
   #watch(
     groups: readonly NetlinkGroup[],
     isConcerned: (about: Parameters<Notify>[1]) => boolean,
-    wake: () => void,
+    wake: (about: Parameters<Notify>[1]) => void,
     signal: AbortSignal,
   ): void {
     if (signal.aborted) return;

@@ -13,7 +13,10 @@ const LOOPBACK_ADDRESSES = ['127.0.0.1/8', '::1/128'].map(parseInterfaceAddress)
 /** Is told of each event that the kernel would send, and whom it is about. */
 export type Notify = (
   group: NetlinkGroup,
-  about?: { readonly neighbourOn?: string; readonly route?: Pick<NetlinkRoute, 'destination' | 'protocol'> },
+  about?: {
+    readonly neighbourOn?: string;
+    readonly route?: Pick<NetlinkRoute, 'destination' | 'protocol' | 'table'>;
+  },
 ) => void;
 
 /** Every method throws Refusal where the kernel says no. */

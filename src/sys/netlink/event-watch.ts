@@ -36,9 +36,25 @@ export function watchEvents(
   wakeOnMulticast(NETLINK_ROUTE, numbers, wake, signal, neighbours?.concerns);
 }
 
-/** Wakes on the rtnetlink messages about routes of which `concerns` is true, until `signal` aborts. */
-export function watchRouteEvents(concerns: EventFilter, wake: () => void, signal: AbortSignal): void {
-  wakeOnMulticast(NETLINK_ROUTE, [GROUPS['ipv4-route'], GROUPS['ipv6-route']], wake, signal, concerns);
+/** Wakes on the messages about routes and links, and says whether `isForeign` is true of one of them; until `signal` aborts. */
+export function watchRouteEvents(
+  isForeign: EventFilter,
+  wake: (isForeign: boolean) => void,
+  signal: AbortSignal,
+): void {
+  let hasForeign = false;
+  const onEvents = () => {
+    const had = hasForeign;
+    hasForeign = false;
+    wake(had);
+  };
+  // Once there is one, the others need not be looked into.
+  const look: EventFilter = (start) => {
+    hasForeign ||= isForeign(start);
+    return true;
+  };
+  const groups = [GROUPS['ipv4-route'], GROUPS['ipv6-route'], GROUPS.link];
+  wakeOnMulticast(NETLINK_ROUTE, groups, onEvents, signal, look);
 }
 
 /**

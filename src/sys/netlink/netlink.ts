@@ -147,9 +147,9 @@ export class KernelNetlink implements Netlink {
     watchEvents(groups, wake, signal, devices);
   }
 
-  watchForeignRoutes(
-    { ours, networks }: Parameters<Netlink['watchForeignRoutes']>[0],
-    wake: () => void,
+  watchRoutes(
+    { ours, networks }: Parameters<Netlink['watchRoutes']>[0],
+    wake: (isForeign: boolean) => void,
     signal: AbortSignal,
   ): void {
     watchRouteEvents(foreignRouteEvents(ours, networks), wake, signal);
