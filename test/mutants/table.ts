@@ -215,14 +215,14 @@ const OTHERS: readonly Mutation[] = [
     text: 'if (isSeen && differences.size === 0)',
     replacement: 'if (true)',
     does: 'says that all is as it was without looking',
-    red: ['unit/transactions'],
+    red: ['worlds/transactions'],
   },
   {
     file: 'runtime/rollback/kept-states',
     text: 'ours || equalJson(state, wanted.get(key))',
     replacement: 'ours',
     does: 'leaves behind what it made and could not mark',
-    red: ['unit/transactions'],
+    red: ['worlds/transactions'],
   },
   {
     file: 'runtime/rollback/trial',

@@ -10,10 +10,10 @@ import { load } from 'js-yaml';
 import type { ApplyDocument } from '../../src/cli/render-apply.js';
 import { CONFIG_PATH, FakeHost } from '../fakes/fake-host.js';
 import { repositoryRoot } from '../lab/repository.js';
-import { FAILURE_MODES, type FailureMode, failingAction } from '../worlds/failing-action.js';
-import { putOnFakes } from '../worlds/on-fakes.js';
-import { standing } from '../worlds/standing.js';
-import { EMPTY_WORLD, type World } from '../worlds/world.js';
+import { FAILURE_MODES, type FailureMode, failingAction } from './failing-action.js';
+import { putOnFakes } from './on-fakes.js';
+import { standing } from './standing.js';
+import { EMPTY_WORLD, type World } from './world.js';
 
 const FOLDER = join(repositoryRoot(), 'test/golden/plans');
 const LEAST_PLANS = 30;
