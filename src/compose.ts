@@ -29,6 +29,7 @@ import {
   stdoutText,
   terminationSignal,
 } from './sys/process.js';
+import { showProgress } from './sys/progress.js';
 
 export { endProcess } from './sys/process.js';
 
@@ -42,6 +43,7 @@ export function commandContext(): CommandContext {
     version: packageVersion(),
     out: stdoutText,
     err: stderrText,
+    showProgress: (what) => showProgress(what),
     signal,
     clock: systemClock,
     control: controlSocket,

@@ -24,6 +24,8 @@ export interface CommandContext {
   readonly out: (text: string) => void;
   /** Everything else. */
   readonly err: (text: string) => void;
+  /** Says on a terminal what is going on, until what it gives is called. Nothing anywhere else. */
+  readonly showProgress: (what: () => string) => () => void;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly clock: Clock;

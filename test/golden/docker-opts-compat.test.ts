@@ -36,6 +36,7 @@ async function dockerOpts(
     err: (text) => {
       stderr += text;
     },
+    showProgress: () => () => {},
     signal: new AbortController().signal,
     clock,
     control: { serve: async () => {}, ask: async () => undefined },

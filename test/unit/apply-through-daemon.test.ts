@@ -23,6 +23,7 @@ async function startApply(ask: ControlSocket['ask']): Promise<Run> {
     err: (text: string) => {
       result.stderr += text;
     },
+    showProgress: () => () => {},
     signal: new AbortController().signal,
     clock: result.clock,
     control: { ask, serve: async () => {} },

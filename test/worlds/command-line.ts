@@ -38,6 +38,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     err: (text) => {
       stderr += text;
     },
+    showProgress: () => () => {},
     signal: new AbortController().signal,
     clock,
     control: { serve: async () => {}, ask: async () => undefined },

@@ -3,6 +3,7 @@
 import { readingArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
+import { whileShown } from '../progress.js';
 import { type ApplyResult, applyDocument, applyText } from '../render-apply.js';
 import { savedPlan } from '../saved-plan.js';
 import type { CommandContext } from '../session.js';
@@ -41,11 +42,15 @@ export async function apply(context: CommandContext, path: string, options: Appl
     (context.settings().length > 0 ? 'apply with --set' : undefined);
   if (beyondDaemon !== undefined) await requireNoDaemon(context, config, beyondDaemon);
   else {
-    const result = await applyThroughDaemon(context, config, file, question);
+    const throughDaemon = () => applyThroughDaemon(context, config, file, question);
+    const result = await whileShown(context, APPLYING, throughDaemon);
     if (result !== undefined) return report(context, options.format, result);
   }
-  return report(context, options.format, await applyOnce(context, host, { ...reading, file }, question));
+  const once = () => applyOnce(context, host, { ...reading, file }, question);
+  return report(context, options.format, await whileShown(context, APPLYING, once));
 }
+
+const APPLYING = 'Applying';
 
 const EXIT_CODES: Readonly<Record<ApplyResult['outcome'], ExitCode>> = {
   converged: EXIT.done,

@@ -7,6 +7,7 @@ import type { CaptureReply } from '../../runtime/capture/capture-reply.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { whileShown } from '../progress.js';
 import { RunningCapture } from '../running-capture.js';
 import type { CommandContext } from '../session.js';
 
@@ -89,14 +90,16 @@ async function writeTo(
   output: ByteOutput,
   context: CommandContext,
   running: RunningCapture,
-  { layer: layers, snap: snapBytes, count, duration }: CaptureOptions,
+  { write, layer: layers, snap: snapBytes, count, duration }: CaptureOptions,
 ): Promise<ExitCode> {
   const { version, clock } = context;
   const { begun } = running;
   const file = new CaptureFile({ version, begun, layers, snapBytes, startMs: clock.now() });
   const recorder = new Recorder(file, output, running, count);
   await recorder.begin();
-  const isCut = await record(context, running, recorder, duration);
+  const recorded = () => record(context, running, recorder, duration);
+  // Whoever reads the packets may show them on the same terminal.
+  const isCut = await (write === '-' ? recorded() : whileShown(context, () => recorder.summary(), recorded));
   await recorder.finish(clock.now());
   context.err(`${recorder.summary()}\n`);
   if (!isCut) return EXIT.done;

@@ -8,6 +8,7 @@ import { configArgument, socketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { HostTools } from '../host-tools.js';
 import { type Format, formatted } from '../output.js';
+import { whileShown } from '../progress.js';
 import { doctorDocument, doctorText, type FixedFinding } from '../render-doctor.js';
 import type { CommandContext } from '../session.js';
 
@@ -24,11 +25,12 @@ export async function doctor(
 ): Promise<ExitCode> {
   const config = await configArgument(context, path);
   const tools = await context.tools();
-  let facts = await look(context, tools, path, config);
+  const lookAround = () => whileShown(context, 'Looking around', () => look(context, tools, path, config));
+  let facts = await lookAround();
   let findings = diagnose(facts);
   const fixed = fix ? await mend(tools, findings) : [];
   if (fixed.length > 0) {
-    facts = await look(context, tools, path, config);
+    facts = await lookAround();
     findings = diagnose(facts);
   }
   const document = doctorDocument(findings, facts.unseen, fixed);

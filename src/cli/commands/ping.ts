@@ -3,6 +3,7 @@ import type { LayerReport } from '../../runtime/looking/layered-ping.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
+import { whileShown } from '../progress.js';
 import type { CommandContext } from '../session.js';
 import { table } from '../table.js';
 
@@ -21,7 +22,8 @@ export async function ping(
   { host, format }: { readonly host: string; readonly format: Format },
 ): Promise<ExitCode> {
   const config = await configArgument(context, path);
-  const layers = await (await context.tools()).ping(config, host);
+  const tools = await context.tools();
+  const layers = await whileShown(context, `Looking for ${host}`, () => tools.ping(config, host));
   const firstToFail = layers.find(({ outcome }) => outcome === 'failed')?.layer;
   const document: PingDocument = {
     apiVersion: 'flannelette/v1',

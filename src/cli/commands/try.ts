@@ -7,6 +7,7 @@ import { isDaemonAt } from '../ask-daemon.js';
 import { sayToKeeper, trialReport } from '../ask-keeper.js';
 import { readingArgument, socketPath } from '../config-argument.js';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
+import { whileShown } from '../progress.js';
 import type { CommandContext } from '../session.js';
 import { TrialFile } from '../trial-file.js';
 import type { TrialQuestion } from '../trial-subjects.js';
@@ -33,7 +34,8 @@ export async function tryChange(
     ...(allowRenumber ? ['--allow-renumber'] : []),
     ...context.settings().flatMap((setting) => ['--set', setting]),
   ]);
-  const report = await reportWhen(context, config.instance, ({ phase }) => phase !== 'applying');
+  const isApplied = ({ phase }: TrialReport) => phase !== 'applying';
+  const report = await whileShown(context, 'Applying', () => reportWhen(context, config.instance, isApplied));
   if (report.phase !== 'on-trial') return told(context, report);
   context.out(
     `On trial until ${report.revertsAt}: \`flannelette confirm\` keeps it, \`flannelette rollback\` takes it back at once, and so does process ${report.pid} when nobody says anything\n`,
@@ -99,7 +101,10 @@ export async function rollback(context: CommandContext, path: string): Promise<E
   const reply = await sayToKeeper(context, config.instance, '/rollback');
   if (reply !== undefined) {
     requireInTime(reply, 'roll back');
-    return told(context, await reportWhen(context, config.instance, isOver));
+    const report = await whileShown(context, 'Taking back', () =>
+      reportWhen(context, config.instance, isOver),
+    );
+    return told(context, report);
   }
   if (!(await new TrialFile(context, path).putBack())) throw nothingOnTrial(path);
   await context.files.remove(trialRecordPath(config.instance));

@@ -70,6 +70,10 @@ test('writes what the daemon shows until there is enough, and what was missed', 
   assert.match(comments[2] ?? '', /to peer 4\.0\.32\.0\/24 at 10\.8\.65\.53:8285/);
   assert.match(comments[3] ?? '', /dropped: no_route/);
   assert.equal(world.asked.at(-1)?.path, '/capture/end?id=7');
+  assert.deepEqual(world.progress, [
+    'began: 0 packets written, 0 missed because they came too fast',
+    'ended: 3 packets written, 0 missed because they came too fast',
+  ]);
 });
 
 test('ends when its time is up', async () => {
@@ -78,6 +82,7 @@ test('ends when its time is up', async () => {
   assert.equal((await world.run('capture', '-w', '-', '--duration', '3s')).exitCode, EXIT.done);
   assert.ok(world.clock.boottimeMs() - began >= 3_000);
   assert.deepEqual(types(world, '-'), [SECTION, INTERFACE, PACKETS, STATISTICS]);
+  assert.deepEqual(world.progress, [], 'whoever reads may have the same terminal');
 });
 
 test('an interruption ends it, with a whole file and no failure', async () => {

@@ -51,6 +51,8 @@ export class CommandWorld {
   runDaemon: () => Promise<void> = async () => {};
   environment: Record<string, string> = {};
   isTerminal = false;
+  /** What was said to be going on, from when to when. */
+  readonly progress: string[] = [];
   /** Bytes that went to a path, `-` for standard output. */
   readonly written = new Map<string, Uint8Array>();
   /** Has to be over before any of them are. */
@@ -104,6 +106,10 @@ export class CommandWorld {
       },
       err: (text) => {
         outcome.stderr += text;
+      },
+      showProgress: (what) => {
+        this.progress.push(`began: ${what()}`);
+        return () => void this.progress.push(`ended: ${what()}`);
       },
       signal: this.stop.signal,
       clock: this.clock,

@@ -42,7 +42,12 @@ for (const name of ['cafe', 'ada.be', 'host2']) {
 }
 
 test('each layer says what it saw, and the last line what came of it', async () => {
-  const { stdout } = await (await pingWorld()).run('ping', '10.8.65.53');
+  const world = await pingWorld();
+  const { stdout } = await world.run('ping', '10.8.65.53');
+  assert.deepEqual(world.progress.slice(-2), [
+    'began: Looking for 10.8.65.53',
+    'ended: Looking for 10.8.65.53',
+  ]);
   assert.equal(
     stdout,
     `LAYER      OUTCOME  DETAIL
