@@ -34,6 +34,9 @@ export class NoAnswerError extends CommandError {
   }
 }
 
+/** HTTP's Bad Request: what was asked for is nothing that there is. */
+const BAD_REQUEST = 400;
+
 /** Undefined when no daemon listens at `socket`; any answer but 200 is thrown as CommandError. */
 export async function askDaemon(
   context: CommandContext,
@@ -43,7 +46,8 @@ export async function askDaemon(
 ): Promise<ControlReply | undefined> {
   const reply = await answerAt(context, socket, request, takesMs);
   if (reply === undefined || reply.status === 200) return reply;
-  throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, EXIT.failed);
+  const exitCode = reply.status === BAD_REQUEST ? EXIT.usage : EXIT.failed;
+  throw new CommandError(`The daemon answered: ${reply.body.trimEnd()}`, exitCode);
 }
 
 /** Whether a daemon is there at all, whatever it answers. */

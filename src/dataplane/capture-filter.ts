@@ -17,6 +17,9 @@ export interface CaptureFilter {
   readonly mostDrop: number;
 }
 
+/** Reasons of packets that can be shown: without a TUN or a socket there is nothing that a capture could look at. */
+const SHOWN_REASONS = DROP_REASONS.filter((reason) => reason !== 'tun_absent' && reason !== 'socket_absent');
+
 /** Throws RangeError for a verdict that there is not, and for an IPv6 address. */
 export function captureFilterOf({ snapBytes, direction, peer, verdict }: CaptureQuestion): CaptureFilter {
   const [leastDrop, mostDrop] = drops(verdict);
@@ -38,9 +41,9 @@ function drops(verdict: string | undefined): readonly [least: number, most: numb
     case 'dropped':
       return [1, DROP_REASONS.length];
     default: {
-      const reason = DROP_REASONS.find((each) => each === verdict);
+      const reason = SHOWN_REASONS.find((each) => each === verdict);
       if (reason === undefined) {
-        const all = ['forwarded', 'dropped', ...DROP_REASONS].join(', ');
+        const all = ['forwarded', 'dropped', ...SHOWN_REASONS].join(', ');
         throw new RangeError(`verdict is ${JSON.stringify(verdict)}, must be one of ${all}`);
       }
       return [DROP[reason], DROP[reason]];

@@ -1,6 +1,7 @@
 /** `capture`: packets of the running daemon's packet loop, each with what became of it, as a pcapng file. */
 import { contains, type Prefix, tryParseAddress } from '../../model/address.js';
 import type { PacketDirection } from '../../model/captured-packet.js';
+import { counted } from '../../model/counted.js';
 import { type ByteOutput, SystemError } from '../../ports.js';
 import { CaptureFile, type CaptureLayers } from '../../runtime/capture/capture-file.js';
 import type { CaptureReply } from '../../runtime/capture/capture-reply.js';
@@ -168,7 +169,7 @@ class Recorder {
   }
 
   summary(): string {
-    const told = `${this.#written} packets written, ${this.#missed} missed because they came too fast`;
+    const told = `${counted(this.#written, 'packet')} written, ${this.#missed} missed because they came too fast`;
     return this.#missed === 0 ? told : `${told}; fewer are with --peer, --verdict or --snap 96`;
   }
 

@@ -93,7 +93,7 @@ test('an interruption ends it, with a whole file and no failure', async () => {
     [exitCode, stderr],
     [
       EXIT.done,
-      '1 packets written, 1 missed because they came too fast; fewer are with --peer, --verdict or --snap 96\n',
+      '1 packet written, 1 missed because they came too fast; fewer are with --peer, --verdict or --snap 96\n',
     ],
   );
   assert.deepEqual(types(world), [SECTION, INTERFACE, PACKETS, STATISTICS]);
@@ -139,6 +139,15 @@ test('a peer may be named by its address, its subnet or a container of it', asyn
     [exitCode, stderr],
     [EXIT.usage, 'Cannot capture packets of "9.9.9.9": no peer has it; `flannelette peers` names them\n'],
   );
+});
+
+test('a verdict that the daemon does not know is wrong usage', async () => {
+  const world = new CommandWorld();
+  world.answer = async () => ({ status: 400, body: 'verdict is "lost", must be one of forwarded, dropped' });
+  const { exitCode, stderr } = await world.run('capture', '-w', 'a.pcapng', '--verdict', 'lost');
+  assert.equal(exitCode, EXIT.usage);
+  assert.equal(stderr, 'The daemon answered: verdict is "lost", must be one of forwarded, dropped\n');
+  assert.deepEqual([...world.written], []);
 });
 
 test('nothing is written to a terminal, nor without a daemon', async () => {

@@ -27,7 +27,7 @@ test('what the daemon refuses is said; without one, and without a level, nothing
   assert.deepEqual((await world.run('log-level', 'route')).exitCode, EXIT.usage);
   world.answer = async () => ({ status: 400, body: 'there is no loop "rout"' });
   const { exitCode, stderr } = await world.run('log-level', 'rout', 'debug');
-  assert.deepEqual([exitCode, stderr], [EXIT.failed, 'The daemon answered: there is no loop "rout"\n']);
+  assert.deepEqual([exitCode, stderr], [EXIT.usage, 'The daemon answered: there is no loop "rout"\n']);
 });
 
 test('values from the command line come over the file', async () => {
