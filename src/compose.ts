@@ -12,6 +12,7 @@ import { asError } from './ports.js';
 import type { ConfigReading } from './runtime/inputs/config-source.js';
 import { openOutput } from './sys/byte-output.js';
 import { systemClock } from './sys/clock.js';
+import { screenPainter } from './sys/colour.js';
 import { configFiles } from './sys/config-files.js';
 import { controlSocket } from './sys/control-socket.js';
 import { systemDirectories } from './sys/directories.js';
@@ -42,6 +43,7 @@ export function commandContext(): CommandContext {
   return {
     version: packageVersion(),
     out: stdoutText,
+    paint: screenPainter(),
     err: stderrText,
     showProgress: (what) => showProgress(what),
     signal,

@@ -1,17 +1,22 @@
 /** The manual page, in the language of man(7). Pure. */
 import type { OptionOutline, VerbOutline } from './command-outline.js';
 
-/** What an exit code means, for the table at the end. */
-export type ExitMeanings = readonly (readonly [code: string, meaning: string])[];
+/** What exit codes, or variables of the environment, mean: the tables at the end. */
+export type Meanings = readonly (readonly [name: string, meaning: string])[];
 
 /** Examples by the name of their verb, subcommands with their parent's before it. */
 export type Examples = Readonly<Record<string, readonly string[]>>;
 
+export interface ManualParts {
+  readonly version: string;
+  readonly examples: Examples;
+  readonly exitCodes: Meanings;
+  readonly environment: Meanings;
+}
+
 export function manPage(
   program: VerbOutline,
-  version: string,
-  exitMeanings: ExitMeanings,
-  examples: Examples,
+  { version, examples, exitCodes, environment }: ManualParts,
 ): string {
   const { name, description, verbs } = program;
   return [
@@ -28,7 +33,9 @@ export function manPage(
     '.SH VERBS',
     ...verbs.flatMap((verb) => verbLines([name], verb, examples)),
     '.SH EXIT STATUS',
-    ...exitMeanings.flatMap(([code, meaning]) => ['.TP', `.B ${code}`, text(meaning)]),
+    ...exitCodes.flatMap(meaningLines),
+    '.SH ENVIRONMENT',
+    ...environment.flatMap(meaningLines),
     '.SH SEE ALSO',
     '.BR docker (1),',
     '.BR etcd (1),',
@@ -47,6 +54,10 @@ function verbLines(before: readonly string[], verb: VerbOutline, examples: Examp
     ...(examples[path.slice(1).join(' ')] ?? []).flatMap((line) => ['.PP', '.EX', text(line), '.EE']),
     ...verb.verbs.flatMap((inner) => verbLines(path, inner, examples)),
   ];
+}
+
+function meaningLines([name, meaning]: Meanings[number]): readonly string[] {
+  return ['.TP', `.B ${text(name)}`, text(meaning)];
 }
 
 function optionLines({

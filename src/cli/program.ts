@@ -21,6 +21,7 @@ import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { completionScript, SHELLS, type Shell } from './completion.js';
 import { durationMs } from './duration.js';
+import { ENVIRONMENT_MEANINGS, environmentText } from './environment.js';
 import { CommandError, EXIT, EXIT_MEANINGS, type ExitCode, terraformExitCode } from './exit-codes.js';
 import { kindList } from './kinds.js';
 import { manPage } from './man-page.js';
@@ -58,6 +59,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .version(context.version, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err })
+    .addHelpText('after', environmentText())
     .showHelpAfterError('(try `flannelette --help`)');
   const verb = (name: string, description: string, options: { hidden?: boolean } = {}) =>
     program
@@ -220,7 +222,14 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .addArgument(new Argument('<shell>', 'which shell is to complete').choices(SHELLS))
     .action((shell: Shell) => context.out(completionScript(shell, commandOutline(program))));
   verb('man', 'print the manual page').action(() =>
-    context.out(manPage(commandOutline(program), context.version, EXIT_MEANINGS, VERB_EXAMPLES)),
+    context.out(
+      manPage(commandOutline(program), {
+        version: context.version,
+        examples: VERB_EXAMPLES,
+        exitCodes: EXIT_MEANINGS,
+        environment: ENVIRONMENT_MEANINGS,
+      }),
+    ),
   );
   verb('version', 'print the version').action(() => context.out(`${context.version}\n`));
   addSettings(program, context);

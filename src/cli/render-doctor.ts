@@ -1,6 +1,9 @@
 /** What `doctor` found, as text and as data. Pure. */
+
+import { counted } from '../model/counted.js';
 import type { Unseen } from '../model/doctor/facts.js';
 import { AILMENTS, type Finding, type Remedy, type Severity } from '../model/doctor/finding.js';
+import { type Colour, type Painter, plain } from '../model/paint.js';
 
 export interface DoctorDocument {
   readonly apiVersion: 'flannelette/v1';
@@ -43,28 +46,31 @@ export function doctorDocument(
 }
 
 /** A block for each finding; the last line counts. */
-export function doctorText({ findings, unseen, fixed }: DoctorDocument): string {
+export function doctorText({ findings, unseen, fixed }: DoctorDocument, paint: Painter = plain): string {
   const blocks = findings.map(({ severity, code, detail, impact, remedy, page }) =>
     [
-      `${severity.padEnd(LABEL)} ${code}: ${detail}`,
+      `${paint(COLOURS[severity], `${severity.padEnd(LABEL)} ${code}`)}: ${detail}`,
       row('impact', impact),
       ...remedy.map((each, index) => row(index === 0 ? 'remedy' : '', remedyText(each))),
       row('about', page),
     ].join('\n'),
   );
   const lines = [
-    ...fixed.map(
-      ({ code, run, error }) =>
-        `${error === undefined ? 'fixed' : 'not fixed'} ${code}: ${run}${error === undefined ? '' : `: ${error}`}`,
+    ...fixed.map(({ code, run, error }) =>
+      error === undefined
+        ? `${paint('green', 'fixed')} ${code}: ${run}`
+        : `${paint('red', 'not fixed')} ${code}: ${run}: ${error}`,
     ),
     ...blocks.flatMap((block) => [block, '']),
     ...unseen.map(({ what, why }) => `not seen: ${what}: ${why}`),
-    summary(findings),
+    findings.length === 0 ? paint('green', SOUND) : summary(findings),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 const LABEL = 7;
+const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'yellow' };
+const SOUND = 'Nothing is wrong, as far as can be seen';
 
 function row(label: string, text: string): string {
   return `  ${label.padEnd(LABEL)} ${text}`;
@@ -77,8 +83,7 @@ function remedyText(remedy: Remedy): string {
 }
 
 function summary(findings: DoctorDocument['findings']): string {
-  if (findings.length === 0) return 'Nothing is wrong, as far as can be seen';
   const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const [errors, warnings] = [count('error'), count('warning')];
-  return `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
+  return `${counted(errors, 'error')}, ${counted(warnings, 'warning')}`;
 }

@@ -1,10 +1,12 @@
 /** Why an object is there, as text. Pure. */
 import type { Explanation } from '../model/explanation.js';
+import { type Painter, plain } from '../model/paint.js';
+import { OBJECT_COLOURS } from './state-colours.js';
 
-export function explanationText(explanation: Explanation): string {
+export function explanationText(explanation: Explanation, paint: Painter = plain): string {
   const { key, origin, wanted, requires, found, status, lastChange } = explanation;
   const rows: readonly (readonly [name: string, text: string | undefined])[] = [
-    ['state', stateText(explanation)],
+    ['state', stateText(explanation, paint)],
     ['because', origin?.rule ?? 'nothing asks for it'],
     ['file', fileText(origin?.config)],
     ['store', origin?.store && `${origin.store.key} at revision ${origin.store.revision}`],
@@ -24,9 +26,9 @@ export function explanationText(explanation: Explanation): string {
   return `${[key, ...lines].join('\n')}\n`;
 }
 
-function stateText({ kind, status, wanted, found }: Explanation): string {
+function stateText({ kind, status, wanted, found }: Explanation, paint: Painter): string {
   if (status !== undefined)
-    return `${status.state} since ${status.since}${status.reason && `: ${status.reason}`}`;
+    return `${paint(OBJECT_COLOURS[status.state], status.state)} since ${status.since}${status.reason && `: ${status.reason}`}`;
   if (wanted === undefined) return found?.ours ? 'there, not wanted' : 'there, not ours';
   if (found === undefined && (kind === 'forwarder' || kind === 'peer'))
     return 'not there: the daemon has it in its packet loop, and none runs';

@@ -1,4 +1,6 @@
 /** What a plan says of an object's state in a few words, beyond what its key says already. Pure. */
+
+import { counted } from '../model/counted.js';
 import type { KindName, StateOf } from '../model/objects.js';
 
 const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
@@ -27,10 +29,10 @@ const SUMMARIES: { readonly [K in KindName]: (state: StateOf[K]) => string } = {
   fdb: ({ destination }) => `to ${destination}`,
   neighbour: ({ mac }) => `at ${mac}`,
   route: ({ link, via }) => [via && `via ${via}`, link && `dev ${link}`].filter(Boolean).join(' '),
-  masquerade: ({ rules }) => `${rules.length} rules`,
+  masquerade: ({ rules }) => counted(rules.length, 'rule'),
   forward: ({ accept }) => `accepts ${accept.join(', ')}`,
   'flannel-rules': () => '',
-  file: ({ content }) => `${content.trimEnd().split('\n').length} lines`,
+  file: ({ content }) => counted(content.trimEnd().split('\n').length, 'line'),
   'docker-settings': ({ settings }) =>
     Object.entries(settings)
       .map(([name, value]) => `${name} ${value}`)

@@ -1,17 +1,36 @@
 /** The daemon's status as text. Pure. */
-import type { StatusReport } from '../model/status.js';
+
+import { counted } from '../model/counted.js';
+import { type Painter, plain } from '../model/paint.js';
+import type { ObjectState, StatusReport } from '../model/status.js';
 import { trialText } from '../model/trial.js';
+import { HEALTH_COLOURS, OBJECT_COLOURS, SYNC_COLOURS } from './state-colours.js';
 import { table } from './table.js';
 
-export function statusText(report: StatusReport): string {
-  return `${[...headLines(report), ...conditionLines(report), ...objectLines(report), ...peerLines(report), ...trafficLines(report), ...noteLines(report)].join('\n')}\n`;
+export function statusText(report: StatusReport, paint: Painter = plain): string {
+  const lines = [
+    ...headLines(report, paint),
+    ...conditionLines(report, paint),
+    ...objectLines(report, paint),
+    ...peerLines(report),
+    ...trafficLines(report),
+    ...noteLines(report),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** One line, for a prompt or a log. */
-export function briefText(report: StatusReport): string {
-  const [head = ''] = headLines(report);
-  const conditions = report.conditions.map(({ type }) => type);
-  return `${[head, `sync ${report.sync.state}`, `health ${report.health.state}`, ...(conditions.length > 0 ? [conditions.join(', ')] : []), `${report.peers.length} peers`].join('; ')}\n`;
+export function briefText(report: StatusReport, paint: Painter = plain): string {
+  const { sync, health, conditions, peers } = report;
+  const [head = ''] = headLines(report, paint);
+  const parts = [
+    head,
+    `sync ${paint(SYNC_COLOURS[sync.state], sync.state)}`,
+    `health ${paint(HEALTH_COLOURS[health.state], health.state)}`,
+    conditions.map(({ type }) => type).join(', '),
+    counted(peers.length, 'peer'),
+  ];
+  return `${parts.filter((part) => part !== '').join('; ')}\n`;
 }
 
 /** The other hosts alone. */
@@ -35,17 +54,19 @@ function standingLine(
   return `${name.padEnd(10)}${word} since ${since}${reason && `: ${reason}`}`;
 }
 
-function headLines(report: StatusReport): string[] {
+function headLines(report: StatusReport, paint: Painter): string[] {
   const { instance, ready, reason, pid, config, store, network, lease, sync, health } = report;
   const lines = [
-    ready ? `${instance}: ready (pid ${pid})` : `${instance}: not ready: ${reason} (pid ${pid})`,
-    standingLine('sync', SYNC_WORDS[sync.state], sync),
-    standingLine('health', health.state, health),
+    ready
+      ? `${instance}: ${paint('green', 'ready')} (pid ${pid})`
+      : `${instance}: ${paint('red', 'not ready')}: ${reason} (pid ${pid})`,
+    standingLine('sync', paint(SYNC_COLOURS[sync.state], SYNC_WORDS[sync.state]), sync),
+    standingLine('health', paint(HEALTH_COLOURS[health.state], health.state), health),
     `config    ${config.path}, loaded ${config.loadedAt}`,
   ];
   if (config.error !== undefined)
     lines.push(...`          kept, because: ${config.error}`.trimEnd().split('\n'));
-  if (report.trial !== undefined) lines.push(`trial     ${trialText(report.trial)}`);
+  if (report.trial !== undefined) lines.push(`trial     ${paint('yellow', trialText(report.trial))}`);
   lines.push(
     `store     ${store.description}: ${store.status} since ${store.since}${store.error ? ` (${store.error})` : ''}`,
   );
@@ -62,17 +83,18 @@ function headLines(report: StatusReport): string[] {
   return lines;
 }
 
-function conditionLines({ conditions }: StatusReport): string[] {
+function conditionLines({ conditions }: StatusReport, paint: Painter): string[] {
   const rows = conditions.map(({ type, since, message }) => [type, since, message]);
-  return table(['CONDITION', 'SINCE', 'DETAIL'], rows);
+  return table(['CONDITION', 'SINCE', 'DETAIL'], rows, { CONDITION: (type) => paint('yellow', type) });
 }
 
-function objectLines({ objects }: StatusReport): string[] {
+function objectLines({ objects }: StatusReport, paint: Painter): string[] {
   const rows = objects
     // Peers have a table of their own; one that is not as wanted is said here too.
     .filter(({ kind, state }) => kind !== 'peer' || state !== 'in-sync')
     .map(({ key, state, since, nextTryAt = '-', reason }) => [key, state, since, nextTryAt, reason]);
-  return table(['OBJECT', 'STATE', 'SINCE', 'NEXT TRY', 'REASON'], rows);
+  const STATE = (state: string) => paint(OBJECT_COLOURS[state as ObjectState], state);
+  return table(['OBJECT', 'STATE', 'SINCE', 'NEXT TRY', 'REASON'], rows, { STATE });
 }
 
 function peerLines({ peers }: StatusReport): string[] {
@@ -93,10 +115,14 @@ function trafficLines({ traffic }: StatusReport): string[] {
   const inForce = Object.keys(offloads).filter((name) => offloads[name]);
   return [
     '',
-    `sent ${sentPackets} packets, ${sentBytes} bytes; received ${receivedPackets} packets, ${receivedBytes} bytes`,
+    `sent ${volume(sentPackets, sentBytes)}; received ${volume(receivedPackets, receivedBytes)}`,
     `dropped: ${dropped.length === 0 ? 'none' : dropped.join(', ')}`,
     `offload: ${inForce.length === 0 ? 'none' : inForce.join(', ')}`,
   ];
+}
+
+function volume(packets: number, bytes: number): string {
+  return `${counted(packets, 'packet')}, ${counted(bytes, 'byte')}`;
 }
 
 function noteLines({ notes }: StatusReport): string[] {

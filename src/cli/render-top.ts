@@ -1,9 +1,17 @@
 /** What each peer sends and gets, as rates between two looks at the daemon. Pure. */
+
+import { counted } from '../model/counted.js';
+import { type Painter, plain } from '../model/paint.js';
 import type { PeerStatus, StatusReport } from '../model/status.js';
 import { table } from './table.js';
 
 /** The busiest first, and of those that are as busy the order of the subnets. `seconds` passed between the two. */
-export function topText(before: StatusReport, after: StatusReport, seconds: number): string {
+export function topText(
+  before: StatusReport,
+  after: StatusReport,
+  seconds: number,
+  paint: Painter = plain,
+): string {
   const earlier = new Map(before.peers.map((peer) => [peer.subnet, peer]));
   const rows = after.peers.map((peer) => rowOf(earlier.get(peer.subnet), peer, seconds));
   rows.sort((left, right) => right.bytes - left.bytes);
@@ -18,7 +26,7 @@ export function topText(before: StatusReport, after: StatusReport, seconds: numb
   const total = (name: 'sentBytes' | 'receivedBytes') =>
     bits(Math.max(0, after.traffic[name] - before.traffic[name]), seconds);
   return `${[
-    `${after.instance}: ${after.ready ? 'ready' : `not ready: ${after.reason}`}, ${after.peers.length} peers; sends ${total('sentBytes')}, gets ${total('receivedBytes')}`,
+    `${after.instance}: ${after.ready ? paint('green', 'ready') : `${paint('red', 'not ready')}: ${after.reason}`}, ${counted(after.peers.length, 'peer')}; sends ${total('sentBytes')}, gets ${total('receivedBytes')}`,
     `drops/s: ${drops.length === 0 ? 'none' : drops.join(', ')}`,
     ...(lines.length === 0 ? [] : ['', ...lines]),
   ].join('\n')}\n`;

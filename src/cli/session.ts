@@ -2,6 +2,7 @@
 import type { Config } from '../model/config.js';
 import type { ConfigReference } from '../model/config-reference.js';
 import type { LogFormat } from '../model/log-line.js';
+import type { Painter } from '../model/paint.js';
 import type { PlanDocument } from '../model/plan-document.js';
 import type { ByteOutput, Clock, ControlSocket, Directories, Files, NetlinkRoute } from '../ports.js';
 import type { StoreAccess } from '../reconcilers/store-access.js';
@@ -22,6 +23,8 @@ export interface CommandContext {
   readonly version: string;
   /** Results. */
   readonly out: (text: string) => void;
+  /** Colours for them, where they are wanted. */
+  readonly paint: Painter;
   /** Everything else. */
   readonly err: (text: string) => void;
   /** Says on a terminal what is going on, until what it gives is called. Nothing anywhere else. */

@@ -2,6 +2,7 @@
  * The troubles that `status` names: a short fixed list that an alert can hang on. What each means and what to do about it
  * is docs/conditions.md. Pure: from how things stand to the conditions that hold.
  */
+import { counted } from './counted.js';
 import type { Undecided } from './desired.js';
 import type { KindName } from './objects.js';
 import type { ObjectStatus } from './status.js';
@@ -131,7 +132,7 @@ function leaseConditions({ leaseTerm, store: { view } }: ConditionFacts): readon
   if (vanished > 0)
     conditions.push({
       type: 'LeasesVanished',
-      message: `${vanished} leases went away at once and are kept for 10 s`,
+      message: `${counted(vanished, 'lease')} went away at once, kept for 10 s`,
     });
   if (leaseTerm !== undefined && leaseTerm.leftMs < leaseTerm.ttlMs / 2) {
     const left = Math.max(0, Math.round(leaseTerm.leftMs / 60_000));

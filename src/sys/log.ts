@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { pino } from 'pino';
 import { type LogFormat, type LogLine, logLine } from '../model/log-line.js';
 import type { Log } from '../ports.js';
+import { screenPainter } from './colour.js';
 
 /** `debug`: everything, for whoever chooses himself. */
 export type LeastLevel = 'info' | 'debug';
@@ -23,8 +24,9 @@ function jsonLog(level: LeastLevel = 'info'): Log {
 }
 
 function humanLog(least: LeastLevel = 'info'): Log {
+  const paint = screenPainter(process.stderr);
   const say = (level: LogLine['level']) => (fields: object, message: string) =>
-    writeLine(logLine({ at: new Date().toISOString(), level, message, fields: { ...fields } }));
+    writeLine(logLine({ at: new Date().toISOString(), level, message, fields: { ...fields } }, paint));
   return {
     debug: least === 'debug' ? say('debug') : () => {},
     info: say('info'),

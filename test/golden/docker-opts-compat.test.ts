@@ -6,6 +6,7 @@ import test from 'node:test';
 import { runCommandLine } from '../../src/cli/program.js';
 import type { CommandContext } from '../../src/cli/session.js';
 import { type Address, type Prefix, parseAddress, parsePrefix } from '../../src/model/address.js';
+import { plain } from '../../src/model/paint.js';
 import type { NetlinkRoute } from '../../src/ports.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeFiles } from '../fakes/fake-files.js';
@@ -33,6 +34,7 @@ async function dockerOpts(
   const context: CommandContext = {
     version: '0.0.0',
     out: () => {},
+    paint: plain,
     err: (text) => {
       stderr += text;
     },

@@ -5,6 +5,7 @@ import type { CommandContext, Session } from '../../src/cli/session.js';
 import { readPlan } from '../../src/config/plan-schema.js';
 import { readConfig as readConfigText } from '../../src/config/read-config.js';
 import type { Config } from '../../src/model/config.js';
+import { plain } from '../../src/model/paint.js';
 import type { Clock, Files } from '../../src/ports.js';
 import type { ConfigReading } from '../../src/runtime/inputs/config-source.js';
 import { FakeFiles } from '../fakes/fake-files.js';
@@ -35,6 +36,7 @@ export async function runFlannelette(host: CommandHost, argv: readonly string[])
     out: (text) => {
       stdout += text;
     },
+    paint: plain,
     err: (text) => {
       stderr += text;
     },

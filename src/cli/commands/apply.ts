@@ -62,7 +62,7 @@ const EXIT_CODES: Readonly<Record<ApplyResult['outcome'], ExitCode>> = {
 };
 
 function report(context: CommandContext, format: Format, result: ApplyResult): ExitCode {
-  context.out(formatted(format, applyDocument(result), () => applyText(result)));
+  context.out(formatted(format, applyDocument(result), (shown) => applyText(shown, context.paint)));
   if (result.message !== '') context.err(`${result.message}\n`);
   if (result.rollback === undefined) return EXIT_CODES[result.outcome];
   if (result.rollback.problems.length > 0) return EXIT.rollbackFailed;

@@ -2,6 +2,7 @@
 import type { Config } from '../../model/config.js';
 import { isDecided } from '../../model/desired.js';
 import { type DesiredObjects, IN_STORE, KINDS } from '../../model/objects.js';
+import { printable, printableDocument } from '../../model/printable.js';
 import { StoreUnavailableError } from '../../ports.js';
 import { converge, planAll } from '../../runtime/rounds/one-shot.js';
 import type { Reconcilers } from '../../runtime/rounds/reconcilers.js';
@@ -9,6 +10,7 @@ import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { actionLine, foreignLine } from '../render-plan.js';
 import type { CommandContext, Session } from '../session.js';
+import { APPLY_COLOURS } from '../state-colours.js';
 
 export interface DestroyOptions {
   /** Gives the subnet back too. */
@@ -39,7 +41,8 @@ export async function destroy(
         timeoutMs: options.timeoutMs,
         onAction: (action, { outcome, error }) => {
           if (outcome === 'done') done++;
-          context.out(`${actionLine(action)}${error === undefined ? '' : `: ${error.message}`}\n`);
+          const line = actionLine(printableDocument(action), 0, context.paint);
+          context.out(`${line}${error === undefined ? '' : `: ${printable(error.message)}`}\n`);
         },
       },
       context.signal,
@@ -47,8 +50,10 @@ export async function destroy(
     await host.forget(config);
     const plans = await planAll(reconcilers, NOTHING, context.signal);
     for (const conflict of KINDS.flatMap((kind) => plans[kind]?.foreign ?? []))
-      context.out(`${foreignLine(conflict)}\n`);
-    context.out(`Destroy: ${done} done, ${convergence.outcome}\n`);
+      context.out(`${foreignLine(printableDocument(conflict), 0, context.paint)}\n`);
+    context.out(
+      `Destroy: ${done} done, ${context.paint(APPLY_COLOURS[convergence.outcome], convergence.outcome)}\n`,
+    );
     if (keptLease !== undefined) {
       context.err(`The lease was not given back: ${keptLease.reason}; ${GIVE_BACK_LATER}\n`);
       return keptLease.exitCode;

@@ -41,8 +41,8 @@ export async function diff(
     if (out !== undefined) await context.writeText(out, jsonText(document));
     context.out(
       format === 'wide'
-        ? formatted('table', document, () => widePlanText(document))
-        : formatted(format, document, () => planText(document)),
+        ? formatted('table', document, (shown) => widePlanText(shown, context.paint))
+        : formatted(format, document, (shown) => planText(shown, context.paint)),
     );
     if (document.foreign.some(({ blocks }) => blocks)) return EXIT.conflict;
     return document.actions.length === 0 ? EXIT.done : EXIT.drift;

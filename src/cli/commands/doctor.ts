@@ -34,7 +34,7 @@ export async function doctor(
     findings = diagnose(facts);
   }
   const document = doctorDocument(findings, facts.unseen, fixed);
-  context.out(formatted(format, document, () => doctorText(document)));
+  context.out(formatted(format, document, (shown) => doctorText(shown, context.paint)));
   return findings.length === 0 ? EXIT.done : EXIT.ailing;
 }
 

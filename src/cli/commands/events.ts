@@ -29,7 +29,8 @@ export async function events(
     const reply = await askDaemon(context, socket, request, waitMs);
     if (reply === undefined) throw noDaemon(socket);
     const told = JSON.parse(reply.body) as readonly Event[];
-    for (const event of told) context.out(format === 'json' ? `${JSON.stringify(event)}\n` : logLine(event));
+    for (const event of told)
+      context.out(format === 'json' ? `${JSON.stringify(event)}\n` : logLine(event, context.paint));
     after = told.at(-1)?.number ?? after;
     waitMs = WAIT_MS;
   } while (follow);

@@ -37,7 +37,7 @@ export async function explainObjectNamed(
       `Cannot explain "${name}": there is no such object, wanted or found; \`flannelette status\` and \`diff\` name them`,
       EXIT.usage,
     );
-  context.out(formatted(format, explanation, () => explanationText(explanation)));
+  context.out(formatted(format, explanation, (shown) => explanationText(shown, context.paint)));
   return EXIT.done;
 }
 

@@ -15,7 +15,7 @@ export async function leases(context: CommandContext, path: string, format: Form
       await termsOf(session.access, view, context.signal),
       await publicIpsOf(session),
     );
-    context.out(formatted(format, document, () => leasesText(document)));
+    context.out(formatted(format, document, leasesText));
     return EXIT.done;
   });
 }

@@ -1,10 +1,12 @@
 /** `ping`: another host through the layers, naming the first that fails. */
-import type { LayerReport } from '../../runtime/looking/layered-ping.js';
+import type { Painter } from '../../model/paint.js';
+import type { LayerReport, PingOutcome } from '../../runtime/looking/layered-ping.js';
 import { configArgument } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, formatted } from '../output.js';
 import { whileShown } from '../progress.js';
 import type { CommandContext } from '../session.js';
+import { LAYER_COLOURS } from '../state-colours.js';
 import { table } from '../table.js';
 
 export interface PingDocument {
@@ -32,16 +34,20 @@ export async function ping(
     layers,
     ...(firstToFail !== undefined && { firstToFail }),
   };
-  context.out(formatted(format, document, () => pingText(document)));
+  context.out(formatted(format, document, (shown) => pingText(shown, context.paint)));
   return firstToFail === undefined ? EXIT.done : EXIT.ailing;
 }
 
-function pingText({ host, layers, firstToFail }: PingDocument): string {
+function pingText({ host, layers, firstToFail }: PingDocument, paint: Painter): string {
   const rows = layers.map(({ layer, outcome, detail }) => [layer, outcome, detail]);
-  const [, ...lines] = table(['LAYER', 'OUTCOME', 'DETAIL'], rows);
+  const OUTCOME = (outcome: string) => {
+    const colour = LAYER_COLOURS[outcome as PingOutcome];
+    return colour === undefined ? outcome : paint(colour, outcome);
+  };
+  const [, ...lines] = table(['LAYER', 'OUTCOME', 'DETAIL'], rows, { OUTCOME });
   const last =
     firstToFail === undefined
-      ? `${host} is reached`
-      : `${host} is not reached: the ${firstToFail} fails first`;
+      ? `${host} is ${paint('green', 'reached')}`
+      : `${host} is ${paint('red', 'not reached')}: the ${firstToFail} fails first`;
   return `${[...lines, '', last].join('\n')}\n`;
 }

@@ -1,5 +1,6 @@
 /** `status` and `peers`: what the running daemon sees. */
 import { DEFAULT_INSTANCE, type InstanceSection } from '../../model/config.js';
+import type { Painter } from '../../model/paint.js';
 import type { StatusReport } from '../../model/status.js';
 import { trialStanding, trialText } from '../../model/trial.js';
 import { readTrial, trialRecordPath } from '../../runtime/rollback/trial-record.js';
@@ -14,7 +15,7 @@ export interface StatusOptions {
   /** Again every second, until the signal aborts. */
   readonly watch: boolean;
   /** What of it is printed as text. */
-  readonly text: (report: StatusReport) => string;
+  readonly text: (report: StatusReport, paint: Painter) => string;
 }
 
 type Instance = Pick<InstanceSection, 'name' | 'runtimeDirectory'>;
@@ -31,7 +32,7 @@ export async function status(
     const report = await ask(context, instance);
     // Over what stands there; into a pipe, one after the other.
     if (watch && format === 'table' && context.isTerminal) context.out(FROM_THE_TOP);
-    context.out(formatted(format, report, () => text(report)));
+    context.out(formatted(format, report, (shown) => text(shown, context.paint)));
     if (!watch) return report.ready ? EXIT.done : EXIT.notReady;
     await context.clock.sleep(WATCH_EVERY_MS, context.signal);
   }
@@ -54,6 +55,7 @@ async function ask(context: CommandContext, instance: Instance): Promise<StatusR
   const report = await statusAt(context, socket);
   if (report !== undefined) return report;
   const trial = await readTrial(trialRecordPath(instance), context.files);
-  if (trial !== undefined) context.out(`${trialText(trialStanding(trial, context.clock.now()))}\n`);
+  if (trial !== undefined)
+    context.out(`${context.paint('yellow', trialText(trialStanding(trial, context.clock.now())))}\n`);
   throw noDaemon(socket);
 }

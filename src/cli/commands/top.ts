@@ -1,5 +1,5 @@
 /** `top`: what each peer sends and gets, live. */
-import { printableLines } from '../../model/printable.js';
+import { printableDocument } from '../../model/printable.js';
 import { noDaemon, statusAt } from '../ask-daemon.js';
 import { configArgument, socketPath } from '../config-argument.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
@@ -29,7 +29,8 @@ export async function top(
     await context.clock.sleep(everyMs, context.signal);
     const after = await look();
     const seconds = Math.max(1, after.atMs - before.atMs) / 1000;
-    const text = printableLines(topText(before.report, after.report, seconds));
+    const [earlier, later] = printableDocument([before.report, after.report] as const);
+    const text = topText(earlier, later, seconds, context.paint);
     context.out(context.isTerminal ? `${FROM_THE_TOP}${text}` : text);
     before = after;
   }

@@ -38,7 +38,7 @@ export async function tryChange(
   const report = await whileShown(context, 'Applying', () => reportWhen(context, config.instance, isApplied));
   if (report.phase !== 'on-trial') return told(context, report);
   context.out(
-    `On trial until ${report.revertsAt}: \`flannelette confirm\` keeps it, \`flannelette rollback\` takes it back at once, and so does process ${report.pid} when nobody says anything\n`,
+    `${context.paint('yellow', `On trial until ${report.revertsAt}`)}: \`flannelette confirm\` keeps it, \`flannelette rollback\` takes it back at once, and so does process ${report.pid} when nobody says anything\n`,
   );
   return EXIT.done;
 }

@@ -1,5 +1,6 @@
 /** What `doctor` looks for on the way of the packets: ports, firewalls, packet sizes, checksums. */
 import { type Address, addressAt } from '../address.js';
+import { counted } from '../counted.js';
 import { type DesiredState, isDecided } from '../desired.js';
 import type { DoctorFacts } from './facts.js';
 import type { Finding, Remedy } from './finding.js';
@@ -135,6 +136,6 @@ export function checksumFindings({ checksumErrors = 0 }: DoctorFacts): readonly 
   if (checksumErrors === 0) return [];
   const advice =
     "on the hosts that send to this one: ethtool -K DEVICE tx off, with their own interface, or flannel.1 where backend vxlan's packets are masqueraded";
-  const detail = `${checksumErrors} datagrams were dropped for their checksum while this was looked at`;
+  const detail = `${counted(checksumErrors, 'datagram')} dropped for a wrong checksum while this was looked at`;
   return [{ code: 'ChecksumErrors', detail, remedy: [{ advice }] }];
 }

@@ -8,6 +8,7 @@ import { readConfigParts } from '../../../src/config/read-config.js';
 import { configReference } from '../../../src/config/reference.js';
 import { settingsPart } from '../../../src/config/settings.js';
 import { isConfigFileName } from '../../../src/model/config-file-name.js';
+import { type Painter, plain } from '../../../src/model/paint.js';
 import type { ControlAnswer, ControlReply, ControlRequest, Log, UdpKnock } from '../../../src/ports.js';
 import { RememberedDataPlane } from '../../../src/runtime/forwarding/remembered-data-plane.js';
 import { doctorFacts } from '../../../src/runtime/looking/doctor-facts.js';
@@ -51,6 +52,7 @@ export class CommandWorld {
   runDaemon: () => Promise<void> = async () => {};
   environment: Record<string, string> = {};
   isTerminal = false;
+  paint: Painter = plain;
   /** What was said to be going on, from when to when. */
   readonly progress: string[] = [];
   /** Bytes that went to a path, `-` for standard output. */
@@ -104,6 +106,7 @@ export class CommandWorld {
       out: (text) => {
         outcome.stdout += text;
       },
+      paint: this.paint,
       err: (text) => {
         outcome.stderr += text;
       },

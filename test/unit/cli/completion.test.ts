@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { ENVIRONMENT_MEANINGS } from '../../../src/cli/environment.js';
 import { EXIT, EXIT_MEANINGS } from '../../../src/cli/exit-codes.js';
 import { repositoryRoot } from '../../lab/repository.js';
 import { CommandWorld } from './command-world.js';
@@ -71,6 +72,16 @@ test('the README and the manual page have the same exit codes', async () => {
   for (const [code, meaning] of EXIT_MEANINGS) {
     assert.ok(readme.includes(`| ${code} | ${meaning} |\n`), code);
     assert.ok(page.includes(`.TP\n.B ${code}\n${meaning}\n`), code);
+  }
+});
+
+test('the README, the manual page and --help have the same variables of the environment', async () => {
+  const readme = readFileSync(join(repositoryRoot(), 'README.md'), 'utf8');
+  const [page, help] = [plain(await printed('man')), await printed('--help')];
+  for (const [name, meaning] of ENVIRONMENT_MEANINGS) {
+    assert.ok(readme.includes(`| \`${name}\` | ${meaning} |\n`), name);
+    assert.ok(page.includes(`.TP\n.B ${name}\n${meaning}\n`), name);
+    assert.ok(help.includes(`  ${meaning}\n`), name);
   }
 });
 

@@ -75,8 +75,9 @@ test('what apply says about the outcome is not mixed into its result', async () 
 test('what others have written cannot steer the terminal, nor break a table', () => {
   const [, , row] = table(['KEY', 'REASON'], [['a', 'it\n broke \u001b[2J\u009b']]);
   assert.equal(row, 'a    it broke \\u001b[2J\\u009b');
+  const hostile = { kind: 'one\n\ttwo é\u001b[2J\u202e\n', drops: { 'a\u001b': 1 } };
   assert.equal(
-    formatted('table', DOCUMENT, () => 'one\n\ttwo é\u001b[2J\u202e\n'),
-    'one\n\ttwo é\\u001b[2J\\u202e\n',
+    formatted('table', hostile, ({ kind, drops }) => `${kind}${Object.keys(drops)}`),
+    'one\n\ttwo é\\u001b[2J\\u202e\na\\u001b',
   );
 });
