@@ -66,6 +66,7 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
       .command(name, options)
       .description(description)
       .addHelpText('after', exampleText(name))
+      .showHelpAfterError(`(try \`flannelette ${name} --help\`)`)
       .exitOverride()
       .configureOutput({ writeOut: context.out, writeErr: context.err });
   const file = () => new Option('-f, --file <path>', CONFIGURATION).default(DEFAULT_FILE);
@@ -259,10 +260,13 @@ function exitCodeOf(error: unknown, { err, signal }: CommandContext): ExitCode {
     err('Interrupted\n');
     return EXIT.interrupted;
   }
-  const message = asError(error).message;
-  err(`${message.trimEnd()}\n`);
+  const message = asError(error).message.trimEnd();
+  if (error instanceof StoreUnavailableError) {
+    err(`${message}; \`flannelette doctor\` looks closer\n`);
+    return EXIT.storeUnreachable;
+  }
+  err(`${message}\n`);
   if (isDecided) return error.exitCode;
-  if (error instanceof StoreUnavailableError) return EXIT.storeUnreachable;
   if (error instanceof PrivilegeError) return EXIT.privilege;
   if (error instanceof SystemError && error.code === 'EADDRINUSE') return EXIT.held;
   return EXIT.failed;

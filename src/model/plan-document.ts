@@ -87,13 +87,25 @@ export function movedSince(saved: PlanDocument, now: PlanDocument): readonly str
     const today = current?.get(name(action));
     if (today !== undefined && isSameOperation(action, today)) return [];
     const obstacle = foreign.get(name(action));
-    const is = today ? text(today) : (obstacle?.reason ?? 'nothing to do: it is as wanted');
-    return `${action.key}: planned was ${text(action)}; now ${is}${today && text(today) === text(action) ? ', from another state' : ''}`;
+    const is = today ? changedText(action, today) : (obstacle?.reason ?? 'nothing to do');
+    return `${action.key}: planned was ${text(action)}; now ${is}`;
   });
   const added = now.actions
     .filter((action) => !planned?.has(name(action)))
     .map((action) => `${action.key}: planned was nothing; now ${text(action)}`);
   return [...gone, ...added];
+}
+
+/** What is to be done now, and where the same is said of it, in what it differs all the same. */
+function changedText(planned: Action, now: Action): string {
+  if (text(now) !== text(planned)) return text(now);
+  const differences = [
+    ...(equalJson(now.before, planned.before) ? [] : ['from another state']),
+    ...(equalJson(now.after, planned.after) ? [] : ['to another state']),
+    ...(equalJson(now.requires, planned.requires) ? [] : [`after ${now.requires.join(', ') || 'nothing'}`]),
+    ...(now.interrupts === planned.interrupts ? [] : [`${now.interrupts ? 'with' : 'without'} interruption`]),
+  ];
+  return `${text(now)}, ${differences.join(', ')}`;
 }
 
 function text({ verb, reason }: Action): string {

@@ -17,7 +17,7 @@ export class InstanceHeldError extends Error {
     readonly pid: number,
   ) {
     const holder = pid === 0 ? 'a process that cannot be seen from here' : `process ${pid}`;
-    super(`Cannot hold instance "${instance}": ${holder} holds it`);
+    super(`Cannot hold instance "${instance}": ${holder} holds it; stop that first, or wait for its end`);
   }
 }
 

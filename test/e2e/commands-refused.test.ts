@@ -208,7 +208,10 @@ async function timed(run: () => Promise<ProcessResult>): Promise<ProcessResult &
 
 function assertUnreachable({ code, stdout, stderr, ms }: Awaited<ReturnType<typeof timed>>): void {
   assert.deepEqual([code, stdout], [69, '']);
-  assert.equal(stderr, 'Cannot read the network (etcd http://10.8.64.10:2379): connection refused\n');
+  assert.equal(
+    stderr,
+    'Cannot read the network (etcd http://10.8.64.10:2379): connection refused; `flannelette doctor` looks closer\n',
+  );
   assert.ok(ms < AT_ONCE_MS, `took ${ms} ms`);
 }
 

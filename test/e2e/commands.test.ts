@@ -147,7 +147,10 @@ test('from an untouched host to a running one and back', { timeout: 180_000 }, a
       for (const verb of ['run', 'destroy']) {
         const { code, stderr } = await member.command(verb);
         assert.equal(code, 75, stderr);
-        assert.equal(stderr, `Cannot hold instance "flannel0": process ${daemon.pid} holds it\n`);
+        assert.equal(
+          stderr,
+          `Cannot hold instance "flannel0": process ${daemon.pid} holds it; stop that first, or wait for its end\n`,
+        );
       }
     });
 

@@ -91,7 +91,7 @@ describe('acquireInstanceLock', () => {
         assert.throws(() => acquire(), {
           name: 'InstanceHeldError',
           pid,
-          message: `Cannot hold instance "flannel0": process ${pid} holds it`,
+          message: `Cannot hold instance "flannel0": process ${pid} holds it; stop that first, or wait for its end`,
         });
         assert.equal(holder(), pid);
       }));
@@ -197,7 +197,10 @@ describe('acquireInstanceLock', () => {
         ]);
         lock.release();
         assert.notEqual(code, 0);
-        assert.match(stderr, new RegExp(`process ${process.pid} holds it`));
+        assert.match(
+          stderr,
+          new RegExp(`process ${process.pid} holds it; stop that first, or wait for its end`),
+        );
       });
     } finally {
       chownSync(directory, 0, 0);

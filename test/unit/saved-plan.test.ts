@@ -28,7 +28,7 @@ test('what has moved since is named, and nothing is done', async () => {
   assert.deepEqual([exitCode, stdout, world.host.writes], [EXIT.stale, '', writes]);
   assert.match(stderr, /^Nothing was changed: the plan is out of date\. What has moved:$/m);
   assert.match(stderr, /^ {2}sysctl:net\.ipv4\.ip_forward: planned was update .*; now nothing to do/m);
-  assert.match(stderr, /^ {2}link:flannel0: planned was create .*, from another state$/m);
+  assert.match(stderr, /^ {2}link:flannel0: planned was create .*, to another state$/m);
   assert.deepEqual(world.log.slice(-2), ['close', 'release']);
 });
 

@@ -169,8 +169,9 @@ class Recorder {
   }
 
   summary(): string {
-    const told = `${counted(this.#written, 'packet')} written, ${this.#missed} missed because they came too fast`;
-    return this.#missed === 0 ? told : `${told}; fewer are with --peer, --verdict or --snap 96`;
+    const written = `${counted(this.#written, 'packet')} written`;
+    if (this.#missed === 0) return `${written}, none missed`;
+    return `${written}, ${this.#missed} missed because they came too fast; fewer are with --peer, --verdict or --snap 96`;
   }
 
   async #write(blocks: readonly Uint8Array[]): Promise<void> {

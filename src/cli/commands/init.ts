@@ -5,7 +5,10 @@ import type { CommandContext } from '../session.js';
 /** Never writes over anything. */
 export async function init(context: CommandContext, path: string): Promise<ExitCode> {
   if ((await context.readText(path)) !== undefined) {
-    throw new CommandError(`Cannot write ${path}: it is there already`, EXIT.failed);
+    throw new CommandError(
+      `Cannot write ${path}: it is there already; name another file with -f`,
+      EXIT.failed,
+    );
   }
   await context.writeText(path, firstFile(context.schemaPath));
   context.out(

@@ -89,7 +89,7 @@ export async function confirm(context: CommandContext, path: string): Promise<Ex
     return told(context, report);
   }
   const file = new TrialFile(context, path);
-  if (!(await file.isOnTrial())) throw nothingOnTrial(path);
+  if (!(await file.isOnTrial())) throw nothingOnTrial('confirm', path);
   await file.keep();
   await context.files.remove(trialRecordPath(config.instance));
   context.out(`Kept ${path}: whoever was to take it back is gone\n`);
@@ -106,14 +106,15 @@ export async function rollback(context: CommandContext, path: string): Promise<E
     );
     return told(context, report);
   }
-  if (!(await new TrialFile(context, path).putBack())) throw nothingOnTrial(path);
+  if (!(await new TrialFile(context, path).putBack())) throw nothingOnTrial('roll back', path);
   await context.files.remove(trialRecordPath(config.instance));
   context.err(`Put back ${path}: whoever was to do it is gone\n`);
   return apply(context, path, { format: 'table', timeoutMs: 30_000, adopt: false, allowRenumber: true });
 }
 
-function nothingOnTrial(path: string): CommandError {
-  return new CommandError(`Nothing is on trial for ${path}`, EXIT.failed);
+function nothingOnTrial(what: string, path: string): CommandError {
+  const remedy = '`flannelette try` puts something on trial';
+  return new CommandError(`Cannot ${what}: nothing is on trial for ${path}; ${remedy}`, EXIT.failed);
 }
 
 function requireInTime(reply: ControlReply, what: string): void {

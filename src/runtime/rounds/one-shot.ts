@@ -60,7 +60,7 @@ export function obstaclesText(
     return `Nothing was changed: ${obstacles.map(({ reason }) => reason).join('; ')}`;
   const each = obstacles.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
   return outcome === 'conflict'
-    ? `Something else is in the way: ${each}`
+    ? `Something else is in the way: ${each}. \`flannelette doctor\` says how to make room`
     : `Not everything could be done: ${each}`;
 }
 

@@ -101,7 +101,7 @@ test('init writes a file that is valid and names its schema, and never writes ov
   const again = await world.run('init', '-f', path);
   assert.deepEqual(
     [again.exitCode, again.stderr],
-    [EXIT.failed, `Cannot write ${path}: it is there already\n`],
+    [EXIT.failed, `Cannot write ${path}: it is there already; name another file with -f\n`],
   );
 });
 

@@ -119,7 +119,7 @@ test('a store that does not answer ends diff with 69 at once, and apply at its t
   const failed = {
     exitCode: EXIT.storeUnreachable,
     stdout: '',
-    stderr: 'Cannot use fake store: connection refused\n',
+    stderr: 'Cannot use fake store: connection refused; `flannelette doctor` looks closer\n',
   };
   assert.deepEqual(await world.run('diff'), failed);
   assert.equal(world.clock.boottimeMs(), 0);

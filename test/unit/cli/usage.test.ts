@@ -41,7 +41,7 @@ for (const { argv, says } of [
     const { exitCode, stdout, stderr } = await world.run(...argv);
     assert.deepEqual([exitCode, stdout], [EXIT.usage, '']);
     assert.match(stderr, says);
-    assert.match(stderr, /--help/, 'and where to look');
+    assert.match(stderr, new RegExp(`flannelette (${argv[0]} )?--help`), 'and where to look');
     assert.deepEqual([world.log, world.host.writes], [[], 0]);
   });
 }

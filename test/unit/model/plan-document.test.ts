@@ -41,9 +41,9 @@ test('nothing has moved when the same is to be done, wherever the file says it n
 
 for (const { what, now, want } of [
   {
-    what: 'what is as wanted by now',
+    what: 'what is not to be done any more',
     now: planOf(FILE),
-    want: ['sysctl:net.ipv4.ip_forward: planned was update (0, want 1); now nothing to do: it is as wanted'],
+    want: ['sysctl:net.ipv4.ip_forward: planned was update (0, want 1); now nothing to do'],
   },
   {
     what: 'what is to be done otherwise',
@@ -55,6 +55,17 @@ for (const { what, now, want } of [
     now: planOf({ ...SYSCTL, before: { name: 'net.ipv4.ip_forward', value: '00' } }, FILE),
     want: [
       'sysctl:net.ipv4.ip_forward: planned was update (0, want 1); now update (0, want 1), from another state',
+    ],
+  },
+  {
+    what: 'what is to become of it otherwise, though the same is said of it',
+    now: planOf(
+      { ...SYSCTL, after: { name: 'net.ipv4.ip_forward', value: '01' }, requires: ['link:flannel0'] },
+      { ...FILE, interrupts: true },
+    ),
+    want: [
+      'sysctl:net.ipv4.ip_forward: planned was update (0, want 1); now update (0, want 1), to another state, after link:flannel0',
+      'file:/run/flannel/subnet.env: planned was create (missing); now create (missing), with interruption',
     ],
   },
   {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -32,6 +32,15 @@ test('a file is itself; what is not there is said', () =>
     await assert.rejects(configFiles(directory), /no file in it ends with \.yaml$/);
     await writeFile(file, 'x');
     assert.deepEqual(await configFiles(file), [{ file, text: 'x' }]);
+  }));
+
+test('a directory that gives way to another one is waited for', () =>
+  withDirectory(async (directory) => {
+    const [old, next] = [join(directory, 'conf.d'), join(directory, 'conf.d.on-trial')];
+    await mkdir(next);
+    await writeFile(join(next, 'a.yaml'), 'x');
+    const read = await configFiles(old, () => rename(next, old));
+    assert.deepEqual(read, [{ file: join(old, 'a.yaml'), text: 'x' }]);
   }));
 
 test('a file that appears in a watched directory, is replaced or goes away wakes', () =>
