@@ -24,6 +24,8 @@ export interface DoctorFacts {
   /** The network in the file, as JSON for etcd. */
   readonly declaredJson?: string;
   readonly state?: DesiredState | Undecided;
+  /** Why there is no interface to the other hosts. While the store is away the state does not say it. */
+  readonly interfaceTrouble?: string;
   readonly plans?: Plans;
   readonly docker?: DockerBridgeState;
   readonly kernel?: KernelFacts;

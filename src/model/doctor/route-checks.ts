@@ -13,7 +13,7 @@ const REFUSING: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'proh
 const LOCAL_TABLES = ['local', '255'];
 
 export function interfaceFindings(facts: DoctorFacts): readonly Finding[] {
-  const { state, config, kernel } = facts;
+  const { config, kernel, interfaceTrouble: detail } = facts;
   const { interface: selector } = config.host;
   const chosen = selector.by === 'name' ? selector.name : externalLink(facts);
   const isDown = kernel?.links.some(({ name, up }) => name === chosen && !up) ?? false;
@@ -21,9 +21,13 @@ export function interfaceFindings(facts: DoctorFacts): readonly Finding[] {
     const remedy = [{ run: `ip link set dev ${shellWord(chosen)} up` }];
     return [{ code: 'InterfaceUnusable', detail: `${chosen} is down`, remedy }];
   }
-  if (state === undefined || isDecided(state) || state.waitsFor !== 'interface') return [];
-  const remedy = [{ advice: `name one of ${usable(kernel)} in host.interface` }];
-  return [{ code: 'InterfaceUnusable', detail: state.reason, remedy }];
+  if (detail === undefined) return [];
+  const [down, ...more] = kernel?.links.filter(({ up }) => !up) ?? [];
+  const remedy =
+    down !== undefined && more.length === 0
+      ? { run: `ip link set dev ${shellWord(down.name)} up` }
+      : { advice: `name one of ${usable(kernel)} in host.interface` };
+  return [{ code: 'InterfaceUnusable', detail, remedy: [remedy] }];
 }
 
 function usable(kernel: KernelFacts | undefined): string {

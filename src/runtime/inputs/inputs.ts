@@ -105,6 +105,11 @@ export class Inputs {
     return this.#chosen?.external.name;
   }
 
+  /** Why nothing can be said of this host, such as that no interface can be chosen; undefined while something can. */
+  get hostTrouble(): string | undefined {
+    return this.#host instanceof Error ? this.#host.message : undefined;
+  }
+
   setConfig(config: Config): void {
     // An interface that was chosen by other rules must not be planned with.
     if (!asksTheSame(config, this.#config))

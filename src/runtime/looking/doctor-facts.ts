@@ -67,6 +67,7 @@ export async function doctorFacts(deps: DoctorDependencies, signal: AbortSignal)
   ]);
   const state = session.inputs.state();
   const isKnown = isDecided(state);
+  const { hostTrouble } = session.inputs;
   const base: DoctorFacts = {
     configPath,
     config,
@@ -76,6 +77,7 @@ export async function doctorFacts(deps: DoctorDependencies, signal: AbortSignal)
     ...(store && { store }),
     ...(config.network.declared && { declaredJson: networkJson(config.network.declared) }),
     state,
+    ...(hostTrouble !== undefined && { interfaceTrouble: hostTrouble }),
     ...(deps.daemon && { daemon: deps.daemon }),
     hasUnit: await hasUnit(files),
     unseen,

@@ -87,3 +87,16 @@ test('without etcd the network cannot be told, but what is wrong with it can', a
   assert.match(stdout, /^error {3}EtcdUnavailable: /m);
   assert.match(stdout, /^ {2}remedy {2}systemctl start etcd {2}# on 10\.8\.64\.10$/m);
 });
+
+test('that the way to etcd is down at this end is said beside', async () => {
+  const world = new CommandWorld(CONFIG);
+  world.host.commands.outputs.set('ip -json', '[]');
+  world.host.store.goDown();
+  world.host.kernel.foreign({ op: 'set-link', name: 'eth0', up: false });
+  const { stdout } = await world.run('doctor');
+  assert.match(stdout, /^error {3}EtcdUnavailable: /m);
+  assert.match(
+    stdout,
+    /^error {3}InterfaceUnusable: .*no default route.*\n.*\n {2}remedy {2}ip link set dev eth0 up$/m,
+  );
+});
