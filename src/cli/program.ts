@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { LOG_FORMATS, type LogFormat } from '../model/log-line.js';
 import type { KindName } from '../model/objects.js';
 import { printableLines } from '../model/printable.js';
+import type { StatusReport } from '../model/status.js';
 import { asError, PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
 import { commandOutline } from './command-outline.js';
 import { apply } from './commands/apply.js';
@@ -152,14 +153,17 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     .option('--brief', 'one line')
     .action(async (options: { file: string; output: Format; watch?: boolean; brief?: boolean }) => {
       const { output: format, watch = false, brief = false } = options;
-      done(await status(context, path(options), { format, watch, text: brief ? briefText : statusText }));
+      const [part, text] = [(report: StatusReport) => report, brief ? briefText : statusText];
+      done(await status(context, path(options), { format, watch, part, text }));
     });
   verb('peers', 'show the other hosts as the running daemon sees them')
     .addOption(file())
+    .addOption(output())
     .option('--watch', 'print them again every second')
-    .action(async (options: { file: string; watch?: boolean }) => {
-      const { watch = false } = options;
-      done(await status(context, path(options), { format: 'table', watch, text: peersText }));
+    .action(async (options: { file: string; output: Format; watch?: boolean }) => {
+      const { output: format, watch = false } = options;
+      const part = ({ peers }: StatusReport) => ({ peers });
+      done(await status(context, path(options), { format, watch, part, text: peersText }));
     });
   addToolVerbs({ verb, file, adopt, context, done });
   verb('events', 'tell what has happened in the running daemon')

@@ -34,7 +34,7 @@ export function briefText(report: StatusReport, paint: Painter = plain): string 
 }
 
 /** The other hosts alone. */
-export function peersText(report: StatusReport): string {
+export function peersText(report: Pick<StatusReport, 'peers'>): string {
   const [, ...lines] = peerLines(report);
   return `${lines.length === 0 ? 'no peers' : lines.join('\n')}\n`;
 }
@@ -97,7 +97,7 @@ function objectLines({ objects }: StatusReport, paint: Painter): string[] {
   return table(['OBJECT', 'STATE', 'SINCE', 'NEXT TRY', 'REASON'], rows, { STATE });
 }
 
-function peerLines({ peers }: StatusReport): string[] {
+function peerLines({ peers }: Pick<StatusReport, 'peers'>): string[] {
   const rows = peers.map(({ subnet, publicIp, sentPackets, receivedPackets, drops, lastReceivedAt }) => [
     subnet,
     publicIp,

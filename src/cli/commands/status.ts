@@ -10,29 +10,30 @@ import { CommandError, EXIT, type ExitCode } from '../exit-codes.js';
 import { type Format, FROM_THE_TOP, formatted } from '../output.js';
 import type { CommandContext } from '../session.js';
 
-export interface StatusOptions {
+export interface StatusOptions<T extends object> {
   readonly format: Format;
   /** Again every second, until the signal aborts. */
   readonly watch: boolean;
-  /** What of it is printed as text. */
-  readonly text: (report: StatusReport, paint: Painter) => string;
+  /** What of it is printed. */
+  readonly part: (report: StatusReport) => T;
+  readonly text: (part: T, paint: Painter) => string;
 }
 
 type Instance = Pick<InstanceSection, 'name' | 'runtimeDirectory'>;
 
 const WATCH_EVERY_MS = 1_000;
 
-export async function status(
+export async function status<T extends object>(
   context: CommandContext,
   path: string,
-  { format, watch, text }: StatusOptions,
+  { format, watch, part, text }: StatusOptions<T>,
 ): Promise<ExitCode> {
   const instance = await instanceOf(context, path);
   for (;;) {
     const report = await ask(context, instance);
     // Over what stands there; into a pipe, one after the other.
     if (watch && format === 'table' && context.isTerminal) context.out(FROM_THE_TOP);
-    context.out(formatted(format, report, (shown) => text(shown, context.paint)));
+    context.out(formatted(format, part(report), (shown) => text(shown, context.paint)));
     if (!watch) return report.ready ? EXIT.done : EXIT.notReady;
     await context.clock.sleep(WATCH_EVERY_MS, context.signal);
   }

@@ -136,6 +136,8 @@ test('peers is the table of the other hosts alone', async () => {
 `,
   );
   assert.equal((await answering(READY).run('peers')).stdout, 'no peers\n');
+  const json = await answering({ ...READY, peers: [peer] }).run('peers', '-o', 'json');
+  assert.deepEqual(JSON.parse(json.stdout), { peers: [peer] });
 });
 
 test('on a terminal, what is watched stands in one place; a pipe gets one after the other', async () => {
