@@ -66,6 +66,7 @@ export const planSchema = z
     instance: z.string(),
     adopt: z.boolean().describe('What a stopped flanneld left is taken over.'),
     only: z.array(kind).optional().describe('The kinds that were looked at. Absent: all.'),
+    set: z.array(z.string()).optional().describe("Values over the file's: `network.mtu=1400`. Absent: none."),
     actions: z.array(action).describe('In the order of the kinds; apply deletes backwards, and at the end.'),
     foreign: z.array(foreign).describe('Not ours, and left alone.'),
     renumbering: renumbering.optional().describe('Another subnet than the one in use.'),

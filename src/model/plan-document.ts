@@ -17,6 +17,8 @@ export interface PlanQuestion {
   readonly adopt: boolean;
   /** Kinds of objects that are looked at. Absent: all. */
   readonly only?: readonly KindName[];
+  /** Values over those of the file, as they were given: `network.mtu=1400`. Absent: none. */
+  readonly set?: readonly string[];
 }
 
 export interface PlanDocument extends PlanQuestion {

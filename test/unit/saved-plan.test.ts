@@ -109,6 +109,25 @@ for (const [text, says] of [
   });
 }
 
+test('a plan is applied with the settings that it was made with, which it does not bring along', async () => {
+  const world = new CommandWorld();
+  const SETTING = ['--set', 'network.mtu=1400'];
+  await world.run(...SAVE, ...SETTING);
+  const without = await world.run(...APPLY);
+  assert.deepEqual(
+    [without.exitCode, without.stderr],
+    [
+      EXIT.usage,
+      'Cannot apply /root/plan.json: it was made with --set network.mtu=1400: give that again, and no other\n',
+    ],
+  );
+  assert.equal((await world.run(...APPLY, ...SETTING)).exitCode, EXIT.done);
+  await world.run(...SAVE);
+  const beyond = await world.run(...APPLY, ...SETTING);
+  assert.equal(beyond.exitCode, EXIT.usage);
+  assert.match(beyond.stderr, /it was made without --set: leave that out$/m);
+});
+
 test('while a daemon runs, which follows its file, no plan is carried out beside it', async () => {
   const world = new CommandWorld();
   await world.run(...SAVE);

@@ -35,7 +35,14 @@ export async function diff(
     const state = await lookOnce(session, context.signal);
     const reconcilers = adopt ? adopting(session.reconcilers) : session.reconcilers;
     const plans = await planAll(reconcilers, state.objects, context.signal, only);
-    const question = { file: path, instance: config.instance.name, adopt, ...(only && { only }) };
+    const set = context.settings();
+    const question = {
+      file: path,
+      instance: config.instance.name,
+      adopt,
+      ...(only && { only }),
+      ...(set.length > 0 && { set }),
+    };
     const origins = originsOf({ config, places, store: session.access.view(), state });
     const document = planDocument(question, plans, origins, state.renumbering);
     if (out !== undefined) await context.writeText(out, jsonText(document));

@@ -64,8 +64,6 @@ export class CommandWorld {
   /** What comes back from a UDP port of another host. */
   knock: UdpKnock = async () => 'silent';
 
-  #settings: readonly string[] = [];
-
   constructor(config = CONFIG) {
     this.host.files.edit(CONFIG_PATH, config);
   }
@@ -101,6 +99,7 @@ export class CommandWorld {
 
   #context(outcome: { stdout: string; stderr: string }): CommandContext {
     const { host, log } = this;
+    let settings: readonly string[] = [];
     return {
       version: '1.2.3',
       out: (text) => {
@@ -148,19 +147,16 @@ export class CommandWorld {
         const texts = paths.map((file) => ({ file, text: host.files.contentOf(file) }));
         const missing = texts.find(({ text }) => text === undefined);
         if (missing !== undefined) return { error: `Cannot read ${missing.file}: there is no such file` };
-        const parts = [
-          ...texts.map(({ file, text = '' }) => ({ file, text })),
-          ...settingsPart(this.#settings),
-        ];
+        const parts = [...texts.map(({ file, text = '' }) => ({ file, text })), ...settingsPart(settings)];
         const reading = readConfigParts(parts, this.environment);
         if ('config' in reading) return reading;
         const textOf = (name: string) => parts.find(({ file }) => file === name)?.text ?? '';
         return { error: configErrorsText(reading.errors, textOf).trimEnd() };
       },
-      set: (settings) => {
-        this.#settings = settings;
+      set: (given) => {
+        settings = given;
       },
-      settings: () => this.#settings,
+      settings: () => settings,
       schemaPath: '/usr/share/doc/flannelette/docs/config.schema.json',
       configReference: async () => configReference(),
       readPlan: async (text) => readPlan(text),
