@@ -179,10 +179,15 @@ export function foreignFindings({ plans, kernel }: DoctorFacts): readonly Findin
     );
     const run =
       kind === 'link' ? `ip link del dev ${shellWord(name)}` : route && `ip route del ${routeText(route)}`;
-    const remedy =
-      run === undefined ? { advice: `remove ${key}, or give the instance another name` } : { run };
+    const remedy = run === undefined ? { advice: roomFor(key, kind, name) } : { run };
     return { code: 'ForeignObject', detail: `${key}: ${reason}`, remedy: [remedy] };
   });
+}
+
+function roomFor(key: string, kind: string | undefined, name: string): string {
+  return kind === 'docker-settings'
+    ? `take these settings out of ${name}: they are written again as the network needs them`
+    : `remove ${key}, or give the instance another name`;
 }
 
 /** As ip-route(8) takes it. */

@@ -68,6 +68,25 @@ const FAKED: readonly {
     remedy: /^sysctl -w net\.ipv6\.conf\.all\.disable_ipv6=0$/,
   },
   {
+    code: 'ForeignObject',
+    facts: {
+      plans: {
+        'docker-settings': {
+          actions: [],
+          foreign: [
+            {
+              key: 'docker-settings:/etc/docker/daemon.json',
+              reason: 'not ours: mtu 1400, want 1472',
+              blocks: true,
+            },
+          ],
+        },
+      },
+    },
+    detail: /not ours: mtu 1400/,
+    remedy: /^take these settings out of \/etc\/docker\/daemon\.json: /,
+  },
+  {
     code: 'DaemonNotRunning',
     facts: { hasUnit: true },
     detail: /no daemon/,
