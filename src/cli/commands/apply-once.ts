@@ -12,7 +12,7 @@ import { type Rollback, Transaction } from '../../runtime/rollback/transaction.j
 import { adopting } from '../../runtime/rounds/adopting.js';
 import { type Convergence, converge, obstaclesText, planAll } from '../../runtime/rounds/one-shot.js';
 import { CommandError, EXIT } from '../exit-codes.js';
-import type { ApplyResult, TriedAction } from '../render-apply.js';
+import { type ApplyResult, rollbackText, type TriedAction } from '../render-apply.js';
 import { requireUpToDate } from '../saved-plan.js';
 import type { CommandContext, HostAccess, Session } from '../session.js';
 
@@ -129,18 +129,11 @@ async function convergeSession(
   const message = messageOf(convergence, inputs.state(), applied.config);
   if (!transaction.isBegun || !UNDONE.has(outcome))
     return { result: { outcome, message, actions }, rollBack };
-  const rollback = await rollBack();
-  const told = [message, rollbackText(rollback)].join('. ');
-  return { result: { outcome, message: told, actions, rollback }, rollBack };
+  return { result: { outcome, message, actions, rollback: await rollBack() }, rollBack };
 }
 
 /** After these nothing is to be left half done. A conflict is somebody else's; a time-out leaves what is on its way. */
 const UNDONE: ReadonlySet<Convergence['outcome']> = new Set(['failed', 'undecided', 'refused']);
-
-function rollbackText({ problems }: Rollback): string {
-  if (problems.length === 0) return 'Everything is as it was before';
-  return ['Not everything could be put back:', ...problems.map((problem) => `  ${problem}`)].join('\n');
-}
 
 /** Throws CommandError with both troubles when something could not be put back. */
 function requireRolledBack(rollback: Rollback, cause: unknown): void {

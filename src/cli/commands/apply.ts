@@ -62,8 +62,9 @@ const EXIT_CODES: Readonly<Record<ApplyResult['outcome'], ExitCode>> = {
 };
 
 function report(context: CommandContext, format: Format, result: ApplyResult): ExitCode {
-  context.out(formatted(format, applyDocument(result), (shown) => applyText(shown, context.paint)));
-  if (result.message !== '') context.err(`${result.message}\n`);
+  const document = applyDocument(result);
+  context.out(formatted(format, document, (shown) => applyText(shown, context.paint)));
+  if (document.message !== '') context.err(`${document.message}\n`);
   if (result.rollback === undefined) return EXIT_CODES[result.outcome];
   if (result.rollback.problems.length > 0) return EXIT.rollbackFailed;
   return result.outcome === 'failed' ? EXIT.rolledBack : EXIT_CODES[result.outcome];

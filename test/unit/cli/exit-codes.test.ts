@@ -49,6 +49,12 @@ test('what the kernel refuses ends apply with 3, naming it, and nothing is left 
   assert.match(stderr, /^Not everything could be done: link:flannel0: Cannot set link flannel0 mtu 1472/);
   assert.match(stderr, /\. Everything is as it was before$/m);
   assert.match(stdout, /^ {2}\+ link:flannel0 .*: Cannot set link flannel0 mtu 1472/m);
+  assert.match(
+    stdout,
+    /^ {2}~ link:flannel0 .*: Cannot set link .* \(4 times\)$/m,
+    'a try that was repeated',
+  );
+  assert.equal(stdout.match(/ link:flannel0/g)?.length, 2);
   assert.match(stdout, /^Apply: \d+ done, failed, rolled back$/m);
   assert.deepEqual(world.log, ['open', 'close', ...LOCKED]);
   assert.equal((await world.run('diff')).stdout, before);
