@@ -54,6 +54,8 @@ export interface DesiredState {
   /** What a daemon wants of that loop: part of `objects` in the daemon alone. */
   readonly loop: Pick<DesiredObjects, 'forwarder' | 'peer'>;
   readonly networks: readonly Prefix[];
+  /** Those that the file names: others than the ones in force while the store refuses them. */
+  readonly declared: readonly Prefix[];
   /** Absent when Docker is left alone. */
   readonly docker?: DesiredDocker;
   readonly ignoredLeases: BackendPlan['ignored'];
@@ -181,6 +183,7 @@ export function desiredState(
     hasPacketLoop: objects.forwarder !== undefined,
     loop,
     networks,
+    declared: declared === undefined ? [] : cidrsOf(declared),
     ...(docker && { docker }),
     ignoredLeases: backend.ignored,
     ...(change && { renumbering: change }),

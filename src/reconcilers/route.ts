@@ -30,7 +30,7 @@ const kind: Kind<RouteState> = {
 
 /**
  * Ours are the routes that carry `protocol`, are of the form we write, and lead over our devices or into our
- * network, or a former one by the record: another instance may share the number.
+ * network, be it in force, in the file alone, or a former one by the record: another instance may share the number.
  */
 export function routeReconciler(
   netlink: Netlink,
@@ -91,8 +91,8 @@ export function routeReconciler(
   return {
     name: 'route',
     async observe(desired, _signal, remade) {
-      const { devices } = scope();
-      const networks = [...scope().networks, ...(await record.read())];
+      const { devices, networks: inForce, declared = [] } = scope();
+      const networks = [...inForce, ...declared, ...(await record.read())];
       const isOurs = (route: NetlinkRoute) =>
         route.protocol === protocol &&
         route.type === 'unicast' &&

@@ -6,6 +6,8 @@ import type { Subnets } from '../model/lease.js';
 export interface Scope {
   readonly devices: readonly string[];
   readonly networks: readonly Prefix[];
+  /** What the file names, which is not in force while the store refuses it. */
+  readonly declared?: readonly Prefix[];
   /** This host's own in them; absent while not decided. */
   readonly subnets?: Subnets;
 }

@@ -119,6 +119,14 @@ describe('route reconciler', () => {
     assert.deepEqual(routes(kernel), IN_PLACE);
   });
 
+  it('deletes one into the network of the file too, which the store may have refused', async () => {
+    const [kernel] = hostWith({ destination: parsePrefix('4.9.0.0/24'), link: 'eth0', via: GATEWAY }, {});
+    const scope = () => ({ ...SCOPE, declared: [parsePrefix('4.9.0.0/16')] });
+    const { plan } = await oneRound(reconcilerOf(kernel.netlink, { scope }), wanting());
+    assert.deepEqual(plan, ['delete route:4.9.0.0/24: not wanted any more']);
+    assert.deepEqual(routes(kernel), IN_PLACE);
+  });
+
   it('finds its routes in other tables and with other metrics', async () => {
     const [kernel, reconciler] = hostWith({ table: 100 }, { metric: 5 });
     assert.deepEqual((await oneRound(reconciler, [])).plan, [
