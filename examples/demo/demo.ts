@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { screenPainter } from '../../src/sys/colour.js';
 import { Underlay } from '../../test/lab/underlay.js';
 import { ExpectationError, Narrator } from './narrator.js';
 import { CONFIG_FILE, type Scene, setScene } from './scene.js';
@@ -13,8 +14,7 @@ const KEEPER = '--keeper';
 
 /** Resolves with the exit code. `stayUp` is called, and awaited, before the scene is taken down. */
 async function play(stayUp: (scene: Scene) => Promise<void>): Promise<number> {
-  const isColourful = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-  const narrator = new Narrator((text) => process.stdout.write(text), isColourful);
+  const narrator = new Narrator((text) => process.stdout.write(text), screenPainter());
   const underlay = await Underlay.start();
   try {
     narrator.say('Three hosts and an etcd, each a set of namespaces of its own on this machine.');

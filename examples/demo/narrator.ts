@@ -1,4 +1,5 @@
 /** Tells the demo: headings, commands with what they printed, and expectations that end it when they do not hold. */
+import type { Painter } from '../../src/model/paint.js';
 
 export class ExpectationError extends Error {
   override readonly name = 'ExpectationError';
@@ -9,12 +10,12 @@ export class Narrator {
 
   constructor(
     readonly write: (text: string) => void,
-    readonly isColourful: boolean,
+    readonly paint: Painter,
   ) {}
 
   chapter(title: string): void {
     this.#chapter += 1;
-    this.write(`\n${this.#styled('1', `${this.#chapter}. ${title}`)}\n`);
+    this.write(`\n${this.paint('bold', `${this.#chapter}. ${title}`)}\n`);
   }
 
   say(text: string): void {
@@ -23,17 +24,13 @@ export class Narrator {
 
   /** A command as somebody would type it on `where`, and what it printed. */
   show(where: string, command: string, output: string): void {
-    this.write(`\n  ${this.#styled('36', `${where}#`)} ${this.#styled('1', command)}\n`);
+    this.write(`\n  ${this.paint('magenta', `${where}#`)} ${this.paint('bold', command)}\n`);
     for (const line of output.trimEnd().split('\n')) if (output !== '') this.write(`  ${line.trimEnd()}\n`);
   }
 
   /** Throws ExpectationError, which ends the demo, when `holds` is false. */
   expect(what: string, holds: boolean): void {
     if (!holds) throw new ExpectationError(`Expected: ${what}`);
-    this.write(`\n  ${this.#styled('32', '✓')} ${what}\n`);
-  }
-
-  #styled(code: string, text: string): string {
-    return this.isColourful ? `\u001b[${code}m${text}\u001b[0m` : text;
+    this.write(`\n  ${this.paint('green', '✓')} ${what}\n`);
   }
 }
