@@ -71,7 +71,7 @@ function optionLines({
   const flags = [short && `-${short}`, long && `--${long}`].filter((flag) => flag !== undefined).join(', ');
   const given = value === undefined ? '' : ` <${value}>`;
   const notes = [
-    ...(choices.length > 0 ? [`One of ${choices.join(', ')}.`] : []),
+    ...(choices.length > 0 ? [`Choices: ${choices.join(', ')}.`] : []),
     ...(otherwise === undefined ? [] : [`Default: ${otherwise}.`]),
   ];
   return ['.TP', `.B ${text(flags + given)}`, [sentence(description), ...notes.map(text)].join(' ')];

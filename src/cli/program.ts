@@ -1,7 +1,7 @@
 /** The command line: verbs and options, and what an error becomes. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { LOG_FORMATS, type LogFormat } from '../model/log-line.js';
-import type { KindName } from '../model/objects.js';
+import { KINDS, type KindName } from '../model/objects.js';
 import { printableLines } from '../model/printable.js';
 import type { StatusReport } from '../model/status.js';
 import { asError, PrivilegeError, StoreUnavailableError, SystemError } from '../ports.js';
@@ -76,7 +76,10 @@ function commandLine(context: CommandContext, done: (code: ExitCode) => void): C
     new Option('-o, --output <format>', 'how to print the result').choices(FORMATS).default('table');
   const adopt = () => new Option('--adopt', 'take over what a stopped flanneld left on this host');
   const only = () =>
-    new Option('--only <kinds>', 'these kinds of objects alone, such as routes,files').argParser(kindList);
+    new Option('--only <kinds>', 'these kinds of objects alone, such as routes,files')
+      .choices(KINDS)
+      // Several of them, and in the plural.
+      .argParser(kindList);
   const timeout = () =>
     new Option('--timeout <duration>', 'how long to try, such as 30s or 2m')
       .argParser(durationMs)

@@ -32,6 +32,7 @@ for (const { words, offers } of [
   { words: ['diff', '--o'], offers: ['--output', '--only', '--out'] },
   { words: ['diff', '-o', ''], offers: ['table', 'json', 'yaml', 'wide'] },
   { words: ['diff', '--output', 'y'], offers: ['yaml'] },
+  { words: ['apply', '--only', 'f'], offers: ['forwarder', 'fdb', 'forward', 'flannel-rules', 'file'] },
   { words: ['leases', 'r'], offers: ['release'] },
   { words: ['completion', ''], offers: ['bash', 'zsh', 'fish', '--help'] },
   { words: ['apply', '--timeout', ''], offers: [] },
