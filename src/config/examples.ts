@@ -40,6 +40,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'dataplane.workers': '2',
   'dataplane.sourceCheck': 'peer',
   'dataplane.offload': 'false',
+  'dataplane.fastPath': 'true',
   'files.subnetEnv': '/run/flannel/subnet.env',
   'files.dockerOptions': '/run/flannel/docker',
   'docker.mode': 'daemon-json',

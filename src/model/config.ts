@@ -79,6 +79,8 @@ export interface DataplaneSection {
   readonly sourceCheck: SourceCheck;
   /** False: every packet moves by itself, whatever the kernel can do for many at once. */
   readonly offload: boolean;
+  /** True: the kernel is asked to carry packets that need nothing special past the loop. */
+  readonly fastPath: boolean;
 }
 
 export type SourceCheck = 'strict' | 'peer' | 'off';

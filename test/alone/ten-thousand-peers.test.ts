@@ -136,7 +136,7 @@ const INPUT = {
     reach: [],
   },
   mtu: 'auto',
-  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true, fastPath: false },
   instance: 'flannel0',
   requires: [],
 } as const satisfies Parameters<typeof backendPlan>[0];

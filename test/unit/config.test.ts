@@ -19,7 +19,7 @@ const DEFAULTS: Config = {
     prefix: '/coreos.com/network',
     leaseTtlSeconds: 86400,
   },
-  dataplane: { workers: 'auto', sourceCheck: 'strict', offload: true },
+  dataplane: { workers: 'auto', sourceCheck: 'strict', offload: true, fastPath: false },
   files: { subnetEnv: '/run/flannel/subnet.env', dockerOptions: '/run/flannel/docker' },
   docker: { mode: 'options-file', daemonJson: '/etc/docker/daemon.json', bridge: 'docker0' },
   monitoring: { address: parseAddress('127.0.0.1') },
@@ -87,7 +87,7 @@ store:
     passwordFile: /etc/flannelette/password
     tls: { caFile: /etc/ca.pem, certFile: /etc/cert.pem, keyFile: /etc/key.pem }
     leaseTTL: 10m
-dataplane: { workers: 2, sourceCheck: peer, offload: false }
+dataplane: { workers: 2, sourceCheck: peer, offload: false, fastPath: true }
 files: { subnetEnv: /run/two/subnet.env, dockerOptions: /run/two/docker }
 docker:
   mode: daemon-json
@@ -126,7 +126,7 @@ instance:
       tls: { caFile: '/etc/ca.pem', certFile: '/etc/cert.pem', keyFile: '/etc/key.pem' },
       leaseTtlSeconds: 600,
     },
-    dataplane: { workers: 2, sourceCheck: 'peer', offload: false },
+    dataplane: { workers: 2, sourceCheck: 'peer', offload: false, fastPath: true },
     files: { subnetEnv: '/run/two/subnet.env', dockerOptions: '/run/two/docker' },
     docker: {
       mode: 'daemon-json',

@@ -28,7 +28,7 @@ const INPUT: BackendInput = {
     reach: [{ prefix: parsePrefix('10.8.0.0/16'), direct: true }],
   },
   mtu: 'auto',
-  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true, fastPath: false },
   instance: 'flannel0',
   requires: ['lease:4.0.100.0-24'],
 };
@@ -99,7 +99,7 @@ test('udp binds where the other hosts send to: the address of the interface, not
 test('several workers need a device with several queues', () => {
   const { objects } = backendPlan({
     ...INPUT,
-    dataplane: { workers: 2, sourceCheck: 'off', offload: false },
+    dataplane: { workers: 2, sourceCheck: 'off', offload: false, fastPath: false },
   });
   assert.equal(objects.link?.[0]?.state.multiQueue, true);
   const { workers, sourceCheck } = objects.forwarder?.[0]?.state ?? {};

@@ -48,7 +48,7 @@ const INPUT: Input = {
     ],
   },
   mtu: 'auto',
-  dataplane: { workers: 1, sourceCheck: 'strict', offload: true },
+  dataplane: { workers: 1, sourceCheck: 'strict', offload: true, fastPath: false },
   instance: 'flannel0',
   requires: [],
 };
