@@ -216,6 +216,8 @@ export interface ForwarderState {
   readonly sourceCheck: SourceCheck;
   /** Whether the kernel is asked to move many packets at once. */
   readonly offload: boolean;
+  /** Whether the kernel is asked to carry packets that need nothing special past the loop. */
+  readonly fastPath: boolean;
 }
 
 /** A row of the packet loop's table: packets to `subnet` go to `publicIp:port`. */

@@ -23,6 +23,7 @@ const kind: Kind<ForwarderState> = {
       'publicIp',
       'sourceCheck',
       'offload',
+      'fastPath',
     ] as const) {
       compare(field, want[field], have[field]);
     }

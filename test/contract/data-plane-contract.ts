@@ -36,6 +36,7 @@ const STATE: ForwarderState = {
   bind: { address: ADDRESSES[0], port: 8285 },
   sourceCheck: 'strict',
   offload: true,
+  fastPath: false,
 };
 const OTHER_ADDRESS: ForwarderState = { ...STATE, bind: { address: ADDRESSES[1], port: 8285 } };
 const NOT_OURS: ForwarderState = { ...STATE, bind: { address: parseAddress('203.0.113.1'), port: 8285 } };
@@ -66,6 +67,7 @@ export function dataPlaneContract(implementation: string, withDataPlane: WithDat
         STATE,
         STATE,
         { ...STATE, mtu: 1400, sourceCheck: 'off' } as const,
+        { ...STATE, fastPath: true },
         OTHER_ADDRESS,
       ]) {
         await dataPlane.configure(state, signal);

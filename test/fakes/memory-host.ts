@@ -32,6 +32,7 @@ export class MemoryHost {
       bind: { address: parseAddress(publicIp), port: PORT },
       sourceCheck: 'strict',
       offload: true,
+      fastPath: false,
     };
     this.forwarder.rules = rulesOf(this.state);
     this.forwarder.tun = this.tun;

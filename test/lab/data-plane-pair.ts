@@ -116,6 +116,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
       bind: { address: publicIp, port: PORT },
       sourceCheck: 'strict',
       offload: !withoutOffload.includes(name),
+      fastPath: false,
     },
     peer: { subnet, publicIp, port: PORT },
   };

@@ -41,6 +41,7 @@ export class HandTurnedLoop {
       bind: { address: publicIp, port: PORT },
       sourceCheck: 'strict',
       offload: true,
+      fastPath: false,
     } as const;
     const row = {
       row: 0,

@@ -125,6 +125,7 @@ function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
             bind: { address: bindAddress, port },
             sourceCheck: dataplane.sourceCheck,
             offload: dataplane.offload,
+            fastPath: dataplane.fastPath,
           },
           requires: onLink,
         },

@@ -224,6 +224,7 @@ const SUMMARIES: { readonly [K in (typeof KINDS)[number]]: readonly (readonly [S
         bind: { address: ONE, port: 8285 },
         sourceCheck: 'strict',
         offload: true,
+        fastPath: false,
       },
       'on 10.8.65.66:8285',
     ],

@@ -25,6 +25,7 @@ const STATE: ForwarderState = {
   bind: { address: parseAddress('198.18.0.11'), port: 8285 },
   sourceCheck: 'strict',
   offload: true,
+  fastPath: false,
 };
 const TUN_FD = 20;
 const SOCKET_FD = 21;

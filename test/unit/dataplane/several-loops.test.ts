@@ -17,6 +17,7 @@ const STATE: ForwarderState = {
   bind: { address: parseAddress('198.18.0.11'), port: 8285 },
   sourceCheck: 'strict',
   offload: true,
+  fastPath: false,
 };
 const B = peer('10.1.63.0/24', '198.18.0.12');
 const C = peer('10.1.64.0/24', '198.18.0.13');

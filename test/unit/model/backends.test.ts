@@ -106,6 +106,17 @@ test('several workers need a device with several queues', () => {
   assert.deepEqual([workers, sourceCheck], [2, 'off']);
 });
 
+for (const [offload, fastPath] of [
+  [true, false],
+  [false, true],
+] as const) {
+  test(`the packet loop is told offload: ${offload} and fastPath: ${fastPath} as the file says`, () => {
+    const { objects } = backendPlan({ ...INPUT, dataplane: { ...INPUT.dataplane, offload, fastPath } });
+    const { state } = objects.forwarder?.[0] ?? {};
+    assert.deepEqual([state?.offload, state?.fastPath], [offload, fastPath]);
+  });
+}
+
 test('another instance is another device, with a mark of its own', () => {
   const { objects, devices } = backendPlan({ ...INPUT, instance: 'flan.nel' });
   assert.equal(objects.link?.[0]?.state.alias, linkAlias('flan.nel'));

@@ -18,6 +18,7 @@ const STATE: ForwarderState = {
   bind: { address: parseAddress('10.8.64.11'), port: 8285 },
   sourceCheck: 'strict',
   offload: true,
+  fastPath: false,
 };
 
 function wanting(change: Partial<ForwarderState> = {}): Desired<ForwarderState>[] {
@@ -72,6 +73,7 @@ describe('forwarder reconciler', () => {
       interrupts: false,
     },
     { change: { workers: 2 }, reason: 'workers 1, want 2', interrupts: true },
+    { change: { fastPath: true }, reason: 'fastPath false, want true', interrupts: false },
   ] as const) {
     it(`${interrupts ? 'interrupts for' : 'changes without a break'} ${reason}`, async () => {
       const [, reconciler] = host();

@@ -35,6 +35,7 @@ async function loopWith(
       bind: { address, port: 8285 },
       sourceCheck: 'strict',
       offload: true,
+      fastPath: false,
     },
     signal,
   );

@@ -38,7 +38,7 @@ async function configure(): Promise<void> {
   const subnet = parsePrefix('10.1.40.0/24');
   const bind = { address, port: 8285 };
   const addresses = { tunAddress: parseAddress('10.1.40.0'), subnet, publicIp: address, bind };
-  const how = { workers: 1, mtu: 1472, sourceCheck: 'strict', offload: true } as const;
+  const how = { workers: 1, mtu: 1472, sourceCheck: 'strict', offload: true, fastPath: false } as const;
   await dataPlane.configure({ tun: 'flannel0', ...addresses, ...how }, signal);
 }
 

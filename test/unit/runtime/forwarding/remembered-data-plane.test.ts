@@ -26,6 +26,7 @@ const FORWARDER: ForwarderState = {
   bind: { address: parseAddress('10.8.65.66'), port: 8285 },
   sourceCheck: 'strict',
   offload: true,
+  fastPath: false,
 };
 const PEER: PeerState = {
   subnet: parsePrefix('4.0.32.0/24'),
@@ -192,6 +193,18 @@ describe('a packet loop that is remembered', () => {
     await world.last();
     const content = (await world.files.read(PATH))?.content ?? '';
     world.files.edit(PATH, content.replace('"format":2', '"format":1'));
+    const next = world.process();
+    await next.resume(CONFIG, signal);
+    assert.equal(next.forwarder(), undefined);
+  });
+
+  it('does not go on with what a version wrote that had fewer keys', async () => {
+    const world = new World();
+    await world.last();
+    const content = (await world.files.read(PATH))?.content ?? '';
+    const older = content.replaceAll(',"fastPath":false', '');
+    assert.equal(content.length - older.length, 2 * ',"fastPath":false'.length);
+    world.files.edit(PATH, older);
     const next = world.process();
     await next.resume(CONFIG, signal);
     assert.equal(next.forwarder(), undefined);
