@@ -106,6 +106,7 @@ export class SeveralLoops implements DataPlane {
       uso: everywhere('uso'),
       udpSegment: everywhere('udpSegment'),
       udpGro: everywhere('udpGro'),
+      fastPath: everywhere('fastPath'),
     };
   }
 

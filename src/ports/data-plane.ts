@@ -40,6 +40,8 @@ export interface Offloads {
   readonly udpSegment: boolean;
   /** Datagrams from peers. */
   readonly udpGro: boolean;
+  /** Packets that need nothing special do not come to the loop at all. */
+  readonly fastPath: boolean;
 }
 
 /** The packet loop, seen from the control plane. It runs in a thread of its own and goes on when this side stalls. */

@@ -160,6 +160,8 @@ class WorkerDataPlane implements DataPlane {
       uso: tun?.offloads.uso ?? false,
       udpSegment: socket?.offloads.segment ?? false,
       udpGro: socket?.offloads.gro ?? false,
+      // Whatever comes here has come to the loop.
+      fastPath: false,
     };
   }
 

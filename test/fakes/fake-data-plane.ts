@@ -38,6 +38,8 @@ export class FakeDataPlane implements DataPlane {
   /** What the next look at a capture finds, and what it has missed. */
   readonly captured: CapturedPacket[] = [];
   missed = 0;
+  /** As of a kernel without tcx. */
+  refusesFastPath = false;
   readonly #kernel: FakeKernel;
   readonly #wakes = new Set<() => void>();
   #peers = TrackedList.empty<PeerState>();
@@ -126,7 +128,8 @@ export class FakeDataPlane implements DataPlane {
 
   offloads(): Offloads {
     const isRunning = this.#state !== undefined;
-    return { tso: isRunning, uso: isRunning, udpSegment: isRunning, udpGro: isRunning };
+    const fastPath = !this.refusesFastPath && this.#state?.fastPath === true;
+    return { tso: isRunning, uso: isRunning, udpSegment: isRunning, udpGro: isRunning, fastPath };
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

@@ -7,7 +7,7 @@ import { RemoteDataPlane } from '../lab/data-plane-remote.js';
 const SOON_MS = 5000;
 const TRANSFER_MS = 60_000;
 const TRANSFER_BYTES = 100 << 20;
-const NONE = { tso: false, uso: false, udpSegment: false, udpGro: false };
+const NONE = { tso: false, uso: false, udpSegment: false, udpGro: false, fastPath: false };
 
 test('asks the kernel for all that it can do, and for nothing when told so', () =>
   withPair(
@@ -17,6 +17,7 @@ test('asks the kernel for all that it can do, and for nothing when told so', () 
         uso: true,
         udpSegment: true,
         udpGro: true,
+        fastPath: false,
       });
       assert.deepEqual(await b.dataPlane.offloads(), NONE);
       await a.dataPlane.shutDown();

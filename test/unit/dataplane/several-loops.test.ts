@@ -86,6 +86,15 @@ test('has the peers that every loop has, so that those of a new loop are set aga
   assert.deepEqual(fake(0).peers(), fake(1).peers());
 });
 
+test('has from the kernel what every loop has', async () => {
+  const state = { ...STATE, fastPath: true };
+  await loops.configure(state, signal);
+  const all = { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: true };
+  assert.deepEqual(loops.offloads(), all);
+  fake(1).refusesFastPath = true;
+  assert.deepEqual(loops.offloads(), { ...all, fastPath: false });
+});
+
 test('adds up what the loops have counted', async () => {
   await loops.configure(STATE, signal);
   await loops.updatePeers({ set: [B], remove: [] }, signal);

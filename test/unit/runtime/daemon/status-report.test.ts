@@ -52,7 +52,7 @@ test('a daemon that is ready says where and since when', async () => {
         receivedPackets: 0,
         receivedBytes: 0,
         drops: {},
-        offloads: { tso: true, uso: true, udpSegment: true, udpGro: true },
+        offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: false },
       },
       notes: [],
     });
@@ -136,9 +136,25 @@ test('of all reasons for drops only those with packets are shown', async () => {
       receivedPackets: 2,
       receivedBytes: 200,
       drops: { 'no peer': 4 },
-      offloads: { tso: true, uso: true, udpSegment: true, udpGro: true },
+      offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: false },
     });
   });
+});
+
+test('a fast path that is wanted shows whether it is in force, and a kernel that refuses it is noted', async () => {
+  await withDaemon(
+    async (world) => {
+      const shown = () => {
+        const { traffic, notes, ready } = world.status();
+        return { fastPath: traffic.offloads.fastPath, notes, ready };
+      };
+      assert.deepEqual(shown(), { fastPath: true, notes: [], ready: true });
+      world.dataPlane.refusesFastPath = true;
+      const note = 'fast path: refused by the kernel, see the log; the packet loop carries every packet';
+      assert.deepEqual(shown(), { fastPath: false, notes: [note], ready: true });
+    },
+    { text: `${DAEMON_CONFIG}dataplane: { fastPath: true }\n` },
+  );
 });
 
 test('leases that are left out are noted with the reason, and no key reaches a terminal unquoted', async () => {
