@@ -15,6 +15,7 @@ import { CaptureRing, captureMemory } from '../dataplane/capture-ring.js';
 import { capturedPacket } from '../dataplane/captured.js';
 import type { Device, Handle, Report, SocketHandle, TunHandle } from '../dataplane/control.js';
 import { Counters, countersMemory } from '../dataplane/counters.js';
+import { WithFastPath } from '../dataplane/fast-path/with-fast-path.js';
 import type { TapSettings } from '../dataplane/packet-tap.js';
 import { type PeerChange, PeerRows, type RowsMessage } from '../dataplane/peer-rows.js';
 import { rulesOf } from '../dataplane/rules.js';
@@ -30,6 +31,8 @@ import {
   type PacketCapture,
   SystemError,
 } from '../ports.js';
+import { systemClock } from './clock.js';
+import { openFastPath } from './fast-path.js';
 import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
 import { linkIndex, type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
@@ -63,11 +66,12 @@ export interface DataPlaneOptions {
 }
 
 export function createDataPlane({ log, early = false }: DataPlaneOptions): DataPlane {
-  return new SeveralLoops(() => {
+  const loops = new SeveralLoops(() => {
     const dataPlane = new WorkerDataPlane(log);
     if (early) dataPlane.start();
     return dataPlane;
   });
+  return new WithFastPath(loops, openFastPath, log, systemClock);
 }
 
 class WorkerDataPlane implements DataPlane {

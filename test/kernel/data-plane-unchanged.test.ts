@@ -16,9 +16,9 @@ import { kernelTuns } from '../../src/sys/tun.js';
 import { TunQueue } from '../../src/sys/tun-queue.js';
 import { UdpSocket } from '../../src/sys/udp-socket.js';
 import { ipv4Key } from '../../src/wire/ipv4.js';
-import { DONT_FRAGMENT, forwarded, ICMP, icmpOf, packetOf } from '../fakes/packets.js';
+import { MOST_PACKETS, mixture } from '../fakes/mixture.js';
+import { forwarded, ICMP } from '../fakes/packets.js';
 import { seededRandom } from '../fakes/seeded-random.js';
-import { type TcpFields, tcpOf, udpOf } from '../fakes/segments.js';
 import { HandTurnedLoop, PORT, type Side } from '../lab/hand-turned-loop.js';
 import { inFreshNamespace } from '../lab/namespace.js';
 import { outputOf } from '../lab/process.js';
@@ -26,8 +26,6 @@ import { outputOf } from '../lab/process.js';
 const OURS: Side = { tun: 'flannel0', subnet: '10.1.40.0/24', publicIp: '127.0.0.11' };
 const PEER: Side = { tun: 'none', subnet: '10.1.63.0/24', publicIp: '127.0.0.12' };
 const ROUNDS = 60;
-const FLOWS = 3;
-const MOST_PACKETS = 60;
 const MTU = 1472;
 
 const SET_UP = `
@@ -83,53 +81,6 @@ class Wire {
   }
 }
 
-/** Packets of a few flows, mostly in sequence; now and then one differs in something, is missing or comes too late. */
-function mixture(random: () => number): Uint8Array[] {
-  const one = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
-  const segmentBytes = one(1, 2, 99, 100, 536, 1000, 1001);
-  const numbers = Array.from({ length: FLOWS }, () => Math.floor(random() * 3));
-  const start = one(0, 0xfff0, 0x7fff);
-  const packets = Array.from({ length: 20 + Math.floor(random() * (MOST_PACKETS - 20)) }, () => {
-    const flow = Math.floor(random() * FLOWS);
-    const number = numbers[flow] ?? 0;
-    numbers[flow] = number + (random() < 0.05 ? 2 : 1);
-    const fields: TcpFields = {
-      source: '10.1.63.2',
-      destination: '10.1.40.2',
-      identification: (start + number) & 0xffff,
-      fragment: flow === 0 ? DONT_FRAGMENT : 0,
-      ports: [40_000 + flow, 80],
-      sequence: (0xffff_f000 + number * segmentBytes) >>> 0,
-      payload: Uint8Array.from({ length: segmentBytes }, () => Math.floor(random() * 256)),
-      ...(random() < 0.8 ? {} : one<TcpFields>(...ODDITIES)),
-    };
-    const make = one(tcpOf, tcpOf, tcpOf, flow === 1 ? udpOf : tcpOf);
-    const packet = make(fields);
-    // A wrong checksum is the receiver's to find.
-    if (random() < 0.03) packet[packet.length - 1] = (packet.at(-1) ?? 0) ^ 1;
-    return packet;
-  });
-  packets.push(packetOf({ ...THERE, protocol: ICMP, payload: icmpOf(8) }));
-  if (random() < 0.3) packets.reverse();
-  return packets;
-}
-
-const THERE = { source: '10.1.63.2', destination: '10.1.40.2' };
-const ODDITIES: readonly TcpFields[] = [
-  ...[0x18, 0x11, 0x19, 0x30, 0x50, 0x90, 0xd0, 0x12, 0x14, 0].map((flags) => ({ flags })),
-  { dscpAndEcn: 3 },
-  { dscpAndEcn: 0xb9 },
-  { ttl: 7 },
-  { window: 9 },
-  { acknowledgement: 9 },
-  { urgentPointer: 1 },
-  { tcpOptions: Uint8Array.from([1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]) },
-  { payload: new Uint8Array() },
-  { payload: new Uint8Array(7) },
-  { identification: 0 },
-  { fragment: 0x2000 },
-];
-
 /** Of each flow its packets in order. */
 function byFlow(packets: readonly Uint8Array[]): Record<string, string[]> {
   const flows: Record<string, string[]> = {};
@@ -156,7 +107,7 @@ test(`gives ${ROUNDS} mixtures of packets out of the kernel as they were sent, e
     try {
       const { next } = seededRandom(4);
       for (let round = 0; round < ROUNDS; round++) {
-        const packets = mixture(next);
+        const packets = mixture(next, { source: '10.1.63.2', destination: '10.1.40.2' });
         const before = judged(loop);
         wire.send(packets);
         while (judged(loop) < before + packets.length) loop.turn();

@@ -44,6 +44,8 @@ export interface PairOptions {
   readonly workers?: number;
   /** The names of the hosts that move each packet by itself. */
   readonly withoutOffload?: string;
+  /** The names of the hosts with a fast path. */
+  readonly withFastPath?: string;
 }
 
 /** Both configured and known to each other; everything is gone afterwards. */
@@ -86,7 +88,7 @@ async function startSite(
   name: string,
   subnet: Prefix,
   publicIp: Address,
-  { workers = 1, withoutOffload = '' }: PairOptions,
+  { workers = 1, withoutOffload = '', withFastPath = '' }: PairOptions,
 ): Promise<Site> {
   const host = await underlay.addHost(name, publicIp);
   await makeTun(host, baseOf(subnet), workers > 1);
@@ -116,7 +118,7 @@ ip route add default via ${addressAt(subnet, 1)}`);
       bind: { address: publicIp, port: PORT },
       sourceCheck: 'strict',
       offload: !withoutOffload.includes(name),
-      fastPath: false,
+      fastPath: withFastPath.includes(name),
     },
     peer: { subnet, publicIp, port: PORT },
   };

@@ -42,18 +42,19 @@ ip address add ${gateway} dev underlay`;
   /** Plugs in a new host; `address` is the one of its eth0, for example 10.8.65.66. */
   async addHost(name: string, address: string): Promise<Host> {
     const host = this.own(await Host.start(name));
-    await this.#plugIn(host, address);
+    await this.plugIn(host, address);
     return host;
   }
 
   /** The same with a machine that systemd booted. */
   async addMachine(name: string, address: string): Promise<Machine> {
     const machine = this.own(await Machine.boot(name));
-    await this.#plugIn(machine, address);
+    await this.plugIn(machine, address);
     return machine;
   }
 
-  async #plugIn(host: Holder, address: string): Promise<void> {
+  /** Also one whose eth0 was deleted: it has another one then, at another port. */
+  async plugIn(host: Holder, address: string): Promise<void> {
     const port = `port${++this.#ports}`;
     const [gateway, length] = this.#gateway.split('/');
     await this.script(`

@@ -1,0 +1,20 @@
+/** The fast path as the control plane sees it. */
+import type { Prefix } from '../../model/address.js';
+import type { ForwarderState, PeerState } from '../../model/objects.js';
+import type { FastCounters } from './tables.js';
+
+export type CountersBySubnet = ReadonlyMap<Prefix, FastCounters>;
+
+/** Whoever takes a peer away, or sets it anew, is given what was counted for its subnet until then. */
+export interface FastPath {
+  /** False once a link that it is attached to was replaced, or has lost our address. */
+  isInPlace(): boolean;
+  set(peer: PeerState): FastCounters | undefined;
+  remove(subnet: Prefix): FastCounters | undefined;
+  counters(): CountersBySubnet;
+  /** Afterwards no packet takes it. */
+  close(): CountersBySubnet;
+}
+
+/** Makes one that knows no peer yet. Throws SystemError when the kernel, or what else is on this host, is against it. */
+export type OpenFastPath = (state: ForwarderState) => FastPath;

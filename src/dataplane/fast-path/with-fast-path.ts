@@ -1,0 +1,212 @@
+/**
+ * A data plane with a fast path beside its loops: what the kernel carries by itself does not come to them.
+ *
+ * - It is there only while the loops are, with the same peers: whatever it does not carry, they do.
+ * - What refuses it is told once, and tried again now and then; the loops carry every packet meanwhile.
+ * - A capture shows every packet, so there is no fast path while one lasts.
+ */
+import type { Prefix } from '../../model/address.js';
+import type { CaptureQuestion } from '../../model/captured-packet.js';
+import { equalJson } from '../../model/equal-json.js';
+import type { ForwarderState, PeerState } from '../../model/objects.js';
+import {
+  asError,
+  type Clock,
+  type DataPlane,
+  type DataPlaneCounters,
+  type Log,
+  NEVER,
+  type Offloads,
+  type PacketCapture,
+} from '../../ports.js';
+import type { PeerChange } from '../peer-rows.js';
+import { FastCounts } from './fast-counts.js';
+import type { FastPath, OpenFastPath } from './fast-path.js';
+
+/** Links may be replaced under it, and what refused it may have gone. */
+const LOOK_EVERY_MS = 5_000;
+
+export class WithFastPath implements DataPlane {
+  readonly #loops: DataPlane;
+  readonly #open: OpenFastPath;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #counts = new FastCounts();
+  #path: FastPath | undefined;
+  /** Whom it knows. */
+  readonly #known = new Map<Prefix, PeerState>();
+  /** What it was made for. */
+  #state: ForwarderState | undefined;
+  #captures = 0;
+  #refusal = '';
+  /** Ends the looking. */
+  #looking = new AbortController();
+
+  constructor(loops: DataPlane, open: OpenFastPath, log: Log, clock: Clock) {
+    this.#loops = loops;
+    this.#open = open;
+    this.#log = log;
+    this.#clock = clock;
+    // A loop that has ended has lost its peers, too: it is told them anew, and so is the fast path.
+    loops.watch(() => {
+      if (this.#path !== undefined && this.#wanted() === undefined) this.#close();
+    }, NEVER);
+  }
+
+  forwarder(): ForwarderState | undefined {
+    return this.#loops.forwarder();
+  }
+
+  peers(): readonly PeerState[] {
+    return this.#loops.peers();
+  }
+
+  async configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
+    if (!equalJson(state, this.#state)) this.#close();
+    this.#refusal = '';
+    this.#looking.abort();
+    this.#looking = new AbortController();
+    // Also when the loops do not obey: they may go on as they were, with the fast path that belongs to that.
+    if (state.fastPath) void this.#lookOn(this.#looking.signal);
+    await this.#loops.configure(state, signal);
+    this.#settle();
+  }
+
+  shutDown(signal: AbortSignal): Promise<void> {
+    this.#looking.abort();
+    this.#close();
+    return this.#loops.shutDown(signal);
+  }
+
+  async updatePeers(change: PeerChange, signal: AbortSignal): Promise<void> {
+    this.#forget(change.remove);
+    await this.#loops.updatePeers(change, signal);
+    this.#guarded((path) => this.#set(path, change.set));
+    // An earlier change, which the loops obeyed meanwhile, may have brought one back.
+    this.#forget(change.remove);
+  }
+
+  counters(): DataPlaneCounters {
+    const bootedAtMs = this.#clock.now() - this.#clock.boottimeMs();
+    return this.#counts.addedTo(this.#loops.counters(), this.#path?.counters() ?? new Map(), bootedAtMs);
+  }
+
+  async capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture> {
+    this.#captures++;
+    this.#close();
+    const over = once(() => {
+      this.#captures--;
+      this.#settle();
+    });
+    try {
+      const capture = await this.#loops.capture(question, signal);
+      return {
+        take: () => capture.take(),
+        end: (endSignal) => capture.end(endSignal).finally(over),
+      };
+    } catch (error) {
+      over();
+      throw error;
+    }
+  }
+
+  /** One that only makes way for a capture is not refused. */
+  offloads(): Offloads {
+    const isThere = this.#path !== undefined || (this.#captures > 0 && this.#refusal === '');
+    return { ...this.#loops.offloads(), fastPath: isThere };
+  }
+
+  watch(wake: () => void, signal: AbortSignal): void {
+    this.#loops.watch(wake, signal);
+  }
+
+  #wanted(): ForwarderState | undefined {
+    const state = this.#loops.forwarder();
+    return state?.fastPath === true && this.#captures === 0 ? state : undefined;
+  }
+
+  async #lookOn(signal: AbortSignal): Promise<void> {
+    const isOver = () => signal.aborted;
+    while (!isOver()) {
+      await this.#clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
+      if (!isOver()) this.#settle();
+    }
+  }
+
+  #settle(): void {
+    const wanted = this.#wanted();
+    // It may have been made while the loops were being told something else.
+    const isRight = equalJson(wanted, this.#state) && this.#agrees();
+    if (!isRight || this.#path?.isInPlace() === false) this.#close();
+    if (wanted === undefined || this.#path !== undefined) return;
+    try {
+      this.#path = this.#open(wanted);
+      this.#state = wanted;
+      this.#refusal = '';
+    } catch (error) {
+      this.#tell(asError(error).message);
+    }
+    this.#guarded((path) => this.#set(path, this.#loops.peers()));
+  }
+
+  /** The loops may have obeyed what somebody asked for and did not wait for. */
+  #agrees(): boolean {
+    const peers = this.#loops.peers();
+    return (
+      peers.length === this.#known.size &&
+      peers.every((peer) => {
+        const known = this.#known.get(peer.subnet);
+        return known?.publicIp === peer.publicIp && known.port === peer.port;
+      })
+    );
+  }
+
+  #set(path: FastPath, peers: readonly PeerState[]): void {
+    for (const peer of peers) {
+      this.#counts.add(peer.subnet, path.set(peer));
+      this.#known.set(peer.subnet, peer);
+    }
+  }
+
+  #forget(subnets: readonly Prefix[]): void {
+    for (const subnet of subnets) {
+      this.#counts.forget(subnet, undefined);
+      this.#known.delete(subnet);
+      this.#guarded((path) => this.#counts.forget(subnet, path.remove(subnet)));
+    }
+  }
+
+  /** A fast path that cannot be changed would be wrong soon. */
+  #guarded(change: (path: FastPath) => void): void {
+    if (this.#path === undefined) return;
+    try {
+      change(this.#path);
+    } catch (error) {
+      this.#close();
+      this.#tell(asError(error).message);
+    }
+  }
+
+  #tell(refusal: string): void {
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    this.#log.warn({ error: refusal }, 'no fast path: the packet loop carries every packet');
+  }
+
+  #close(): void {
+    const path = this.#path;
+    if (path === undefined) return;
+    this.#path = undefined;
+    this.#known.clear();
+    this.#counts.addAll(path.close());
+  }
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    act();
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * The fast path in the kernel: a map of the peers, and two programs at the links of the TUN and of our address. Open descriptors hold
+ * it, so it goes with the process, whatever that died of.
+ */
+import { readFileSync } from 'node:fs';
+import { endianness, networkInterfaces } from 'node:os';
+import type { CountersBySubnet, FastPath } from '../dataplane/fast-path/fast-path.js';
+import { inboundProgram } from '../dataplane/fast-path/inbound-program.js';
+import { outboundProgram } from '../dataplane/fast-path/outbound-program.js';
+import {
+  countersIn,
+  type FastCounters,
+  MOST_PEERS,
+  PEER_BYTES,
+  PEER_KEY_BYTES,
+  peerKey,
+  peerValue,
+} from '../dataplane/fast-path/tables.js';
+import { rulesOf } from '../dataplane/rules.js';
+import { type Address, baseOf, lengthOf, type Prefix } from '../model/address.js';
+import type { ForwarderState, PeerState } from '../model/objects.js';
+import { SystemError } from '../ports.js';
+import { ipv4Key } from '../wire/ipv4.js';
+import * as bpf from './bpf.js';
+import { hasIpsecPolicies } from './ipsec.js';
+import * as libc from './libc.js';
+import { linkIndex } from './packet-devices.js';
+import { hasCapability } from './privileges.js';
+
+const ACTION = 'set up the fast path';
+const CAP_BPF = 39; // linux/capability.h
+
+const AF_INET = 2;
+const SIOCGIFHWADDR = 0x8927;
+/** struct ifreq: a name, and of the address at first its type, which is that of the link. */
+const REQUEST_BYTES = 40;
+const NAME_BYTES = 16;
+const ARPHRD_ETHER = 1;
+
+interface Link {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Throws SystemError when the kernel, or what else is on this host, is against it. */
+export function openFastPath(state: ForwarderState): FastPath {
+  if (endianness() !== 'LE') throw refusal('the processor is big-endian', 'ENOTSUP');
+  const tun = linkNamed(state.tun);
+  const card = linkOf(state.bind.address);
+  if (typeOf(card) !== ARPHRD_ETHER) throw refusal(`${card.name} is no Ethernet link`, 'ENOTSUP');
+  if (hasIpsecPolicies())
+    throw refusal('this host has IPsec policies, which it would not respect', 'ENOTSUP');
+  const descriptors: number[] = [];
+  const opened = (fd: number) => {
+    descriptors.push(fd);
+    return fd;
+  };
+  try {
+    const peers = opened(
+      bpf.createPrefixMap({ keyBytes: PEER_KEY_BYTES, valueBytes: PEER_BYTES, entries: MOST_PEERS }),
+    );
+    const { mtu, subnetBase, subnetMask, publicIp, bindAddress, port } = rulesOf(state);
+    const settings = {
+      peers,
+      mtu,
+      subnetBase,
+      subnetMask,
+      publicIp,
+      bindAddress,
+      port,
+      tunIndex: tun.index,
+    };
+    const outbound = opened(bpf.loadProgram(outboundProgram(settings)));
+    const inbound = opened(bpf.loadProgram(inboundProgram(settings)));
+    opened(bpf.attachProgram(outbound, tun.index, 'egress'));
+    opened(bpf.attachProgram(inbound, card.index, 'ingress'));
+    return new KernelFastPath(peers, descriptors, tun, card, state.bind.address);
+  } catch (error) {
+    for (const fd of descriptors) libc.close(fd);
+    throw isForbidden(error) ? missingPrivilege(error) : error;
+  }
+}
+
+class KernelFastPath implements FastPath {
+  readonly #peers: number;
+  readonly #descriptors: readonly number[];
+  readonly #tun: Link;
+  readonly #card: Link;
+  readonly #address: Address;
+  readonly #keys = new Map<Prefix, Uint8Array>();
+
+  constructor(peers: number, descriptors: readonly number[], tun: Link, card: Link, address: Address) {
+    this.#peers = peers;
+    this.#descriptors = descriptors;
+    this.#tun = tun;
+    this.#card = card;
+    this.#address = address;
+  }
+
+  isInPlace(): boolean {
+    return (
+      linkIndex(this.#tun.name) === this.#tun.index &&
+      linkIndex(this.#card.name) === this.#card.index &&
+      nameOfLinkWith(this.#address) === this.#card.name
+    );
+  }
+
+  set({ subnet, publicIp, port }: PeerState): FastCounters | undefined {
+    const counted = this.#countersOf(subnet);
+    const key = peerKey({ subnetBase: ipv4Key(baseOf(subnet)), subnetLength: lengthOf(subnet) });
+    bpf.setEntry(this.#peers, key, peerValue({ publicIp: ipv4Key(publicIp), port }));
+    this.#keys.set(subnet, key);
+    return counted;
+  }
+
+  remove(subnet: Prefix): FastCounters | undefined {
+    const key = this.#keys.get(subnet);
+    if (key === undefined) return undefined;
+    const counted = this.#countersOf(subnet);
+    bpf.deleteEntry(this.#peers, key);
+    this.#keys.delete(subnet);
+    return counted;
+  }
+
+  counters(): CountersBySubnet {
+    return new Map(
+      [...this.#keys.keys()].map((subnet) => [subnet, this.#countersOf(subnet) as FastCounters]),
+    );
+  }
+
+  close(): CountersBySubnet {
+    // The last ones are what attaches the programs: without them nothing is counted any more.
+    const [map, ...others] = this.#descriptors;
+    for (const fd of others.reverse()) libc.close(fd);
+    const counted = this.counters();
+    libc.close(map as number);
+    return counted;
+  }
+
+  #countersOf(subnet: Prefix): FastCounters | undefined {
+    const key = this.#keys.get(subnet);
+    if (key === undefined) return undefined;
+    const value = new Uint8Array(PEER_BYTES);
+    bpf.readEntry(this.#peers, key, value);
+    return countersIn(value);
+  }
+}
+
+function linkNamed(name: string): Link {
+  const index = linkIndex(name);
+  if (index === 0) throw refusal(`there is no link ${name}`, 'ENODEV');
+  return { name, index };
+}
+
+function linkOf(address: Address): Link {
+  const name = nameOfLinkWith(address);
+  if (name === undefined) throw refusal(`no link has the address ${address}`, 'EADDRNOTAVAIL');
+  return linkNamed(name);
+}
+
+function nameOfLinkWith(address: Address): string | undefined {
+  return Object.entries(networkInterfaces()).find(([, addresses]) =>
+    addresses?.some((each) => each.address === address),
+  )?.[0];
+}
+
+function typeOf({ name }: Link): number {
+  const request = new Uint8Array(REQUEST_BYTES);
+  new TextEncoder().encodeInto(name, request.subarray(0, NAME_BYTES - 1));
+  const socket = libc.socket(AF_INET, libc.SOCK_DGRAM, 0, ACTION);
+  try {
+    libc.ioctl(socket, SIOCGIFHWADDR, request, ACTION);
+  } finally {
+    libc.close(socket);
+  }
+  return new DataView(request.buffer).getUint16(NAME_BYTES, true);
+}
+
+function isForbidden(error: unknown): error is SystemError {
+  return error instanceof SystemError && error.code === 'EPERM';
+}
+
+function missingPrivilege(cause: SystemError): SystemError {
+  const missing = hasCapability(readFileSync('/proc/self/status', 'utf8'), CAP_BPF)
+    ? 'bpf(2) is forbidden in spite of CAP_BPF; let it through the filter of system calls'
+    : 'CAP_BPF is missing; give it to the process';
+  const remedy = 'as the drop-in flannelette.service.d/fast-path.conf does (docs/fast-path.md)';
+  return refusal(`${missing}, ${remedy}`, cause.code, { cause });
+}
+
+function refusal(reason: string, code: string, options?: ErrorOptions): SystemError {
+  return new SystemError(`Cannot ${ACTION}: ${reason}`, code, options);
+}

@@ -1,0 +1,309 @@
+/** A fast path beside loops, both fakes: when it is there, whom it knows, and what is counted. */
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { Assembler, register } from '../../../src/dataplane/fast-path/assembler.js';
+import type { CountersBySubnet, FastPath } from '../../../src/dataplane/fast-path/fast-path.js';
+import type { FastCounters } from '../../../src/dataplane/fast-path/tables.js';
+import { WithFastPath } from '../../../src/dataplane/fast-path/with-fast-path.js';
+import { parseAddress, parsePrefix } from '../../../src/model/address.js';
+import type { CaptureQuestion } from '../../../src/model/captured-packet.js';
+import type { ForwarderState, PeerState } from '../../../src/model/objects.js';
+import { SystemError } from '../../../src/ports.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
+import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
+
+const STATE: ForwarderState = {
+  tun: 'flannel0',
+  workers: 1,
+  mtu: 1472,
+  tunAddress: parseAddress('10.1.40.0'),
+  subnet: parsePrefix('10.1.40.0/24'),
+  publicIp: parseAddress('198.18.0.11'),
+  bind: { address: parseAddress('198.18.0.11'), port: 8285 },
+  sourceCheck: 'strict',
+  offload: true,
+  fastPath: true,
+};
+const B = peer('10.1.63.0/24', '198.18.0.12');
+const C = peer('10.1.64.0/24', '198.18.0.13');
+const { signal } = new AbortController();
+const QUESTION = { snapBytes: 100 } as CaptureQuestion;
+const LOOK_MS = 5_000;
+
+function peer(subnet: string, publicIp: string): PeerState {
+  return { subnet: parsePrefix(subnet), publicIp: parseAddress(publicIp), port: 8285 };
+}
+
+function counted(packets: number, receivedAtMs = 0): FastCounters {
+  return {
+    sentPackets: packets,
+    sentBytes: packets * 100,
+    receivedPackets: packets * 2,
+    receivedBytes: packets * 200,
+    receivedAtMs,
+  };
+}
+
+class FakeFastPath implements FastPath {
+  readonly known = new Map<string, { readonly peer: PeerState; counters: FastCounters }>();
+  inPlace = true;
+  isClosed = false;
+  /** What the next change fails with. */
+  failure: Error | undefined;
+
+  constructor(readonly madeFor: ForwarderState) {}
+
+  isInPlace(): boolean {
+    return this.inPlace;
+  }
+
+  set(peer: PeerState): FastCounters | undefined {
+    if (this.failure !== undefined) throw this.failure;
+    const before = this.known.get(peer.subnet)?.counters;
+    this.known.set(peer.subnet, { peer, counters: counted(0) });
+    return before;
+  }
+
+  remove(subnet: string): FastCounters | undefined {
+    const before = this.known.get(subnet)?.counters;
+    this.known.delete(subnet);
+    return before;
+  }
+
+  counters(): CountersBySubnet {
+    return new Map([...this.known.values()].map(({ peer, counters }) => [peer.subnet, counters]));
+  }
+
+  close(): CountersBySubnet {
+    this.isClosed = true;
+    return this.counters();
+  }
+
+  carry(to: PeerState, packets: number, receivedAtMs = 0): void {
+    const row = this.known.get(to.subnet);
+    assert.ok(row, `${to.subnet} is known`);
+    row.counters = counted(packets, receivedAtMs);
+  }
+
+  subnets(): string[] {
+    return [...this.known.keys()];
+  }
+}
+
+let clock: FakeClock;
+let kernel: FakeKernel;
+let loops: FakeDataPlane;
+let paths: FakeFastPath[];
+let refusal: SystemError | undefined;
+let warnings: string[];
+let dataPlane: WithFastPath;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  kernel = fakeHost({ address: '198.18.0.11/24', gateway: '198.18.0.1' });
+  kernel.tuns.create('flannel0', { multiQueue: false });
+  loops = new FakeDataPlane(kernel);
+  paths = [];
+  refusal = undefined;
+  warnings = [];
+  const open = (state: ForwarderState) => {
+    if (refusal !== undefined) throw refusal;
+    const path = new FakeFastPath(state);
+    paths.push(path);
+    return path;
+  };
+  const ignore = () => {};
+  const log = {
+    debug: ignore,
+    info: ignore,
+    warn: (fields: object) => warnings.push(JSON.stringify(fields)),
+    error: ignore,
+  };
+  dataPlane = new WithFastPath(loops, open, log, clock);
+});
+
+function openPath(): FakeFastPath | undefined {
+  return paths.find(({ isClosed }) => !isClosed);
+}
+
+function current(): FakeFastPath {
+  const path = openPath();
+  assert.ok(path, 'there is a fast path');
+  return path;
+}
+
+async function configured(...peers: readonly PeerState[]): Promise<FakeFastPath> {
+  await dataPlane.configure(STATE, signal);
+  await dataPlane.updatePeers({ set: peers, remove: [] }, signal);
+  return current();
+}
+
+test('is made with the loops where it is wanted, and not elsewhere', async () => {
+  await dataPlane.configure({ ...STATE, fastPath: false }, signal);
+  assert.equal(dataPlane.offloads().fastPath, false);
+  assert.equal(paths.length, 0);
+  await dataPlane.configure(STATE, signal);
+  assert.equal(dataPlane.offloads().fastPath, true);
+  await dataPlane.configure(STATE, signal);
+  assert.equal(paths.length, 1, 'the same state leaves it as it is');
+  await dataPlane.configure({ ...STATE, mtu: 1400 }, signal);
+  assert.deepEqual([paths.length, paths[0]?.isClosed], [2, true]);
+  await dataPlane.configure({ ...STATE, fastPath: false }, signal);
+  assert.equal(openPath(), undefined);
+  assert.equal(dataPlane.offloads().fastPath, false);
+});
+
+test('knows the peers that the loops have confirmed, and loses them first', async () => {
+  const path = await configured(B, C);
+  assert.deepEqual(path.subnets(), [B.subnet, C.subnet]);
+  const removing = dataPlane.updatePeers({ set: [], remove: [B.subnet] }, signal);
+  assert.deepEqual(path.subnets(), [C.subnet], 'at once');
+  await removing;
+  const moved = { ...C, publicIp: parseAddress('198.18.0.14') };
+  const moving = dataPlane.updatePeers({ set: [moved], remove: [] }, signal);
+  assert.deepEqual(path.known.get(C.subnet)?.peer, C);
+  await moving;
+  assert.deepEqual(path.known.get(C.subnet)?.peer, moved);
+});
+
+test('loses a peer that an earlier change, still under way, was about to set', async () => {
+  const path = await configured(B);
+  const setting = dataPlane.updatePeers({ set: [C], remove: [] }, signal);
+  const removing = dataPlane.updatePeers({ set: [], remove: [C.subnet] }, signal);
+  await Promise.all([setting, removing]);
+  assert.deepEqual(path.subnets(), [B.subnet]);
+});
+
+test('follows what the loops did after somebody had given up', async () => {
+  const path = await configured(B);
+  await loops.updatePeers({ set: [C], remove: [B.subnet] }, signal);
+  assert.deepEqual(path.subnets(), [B.subnet], 'nobody has told it');
+  await clock.advance(LOOK_MS);
+  assert.deepEqual(current().subnets(), [C.subnet]);
+});
+
+test('ends with the loops, and comes back with them', async () => {
+  const path = await configured(B);
+  kernel.foreign({ op: 'delete-link', name: 'flannel0' });
+  await new Promise(setImmediate);
+  assert.equal(path.isClosed, true);
+  kernel.tuns.create('flannel0', { multiQueue: false });
+  await dataPlane.configure(STATE, signal);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+  await dataPlane.shutDown(signal);
+  assert.equal(openPath(), undefined);
+  await clock.advance(2 * LOOK_MS);
+  assert.equal(openPath(), undefined);
+});
+
+test('follows a link that was replaced', async () => {
+  const path = await configured(B);
+  path.inPlace = false;
+  await clock.advance(LOOK_MS);
+  assert.equal(path.isClosed, true);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+});
+
+test('that is refused is told once for each reason, tried again, and no trouble otherwise', async () => {
+  refusal = new SystemError('Cannot set up the fast path: no', 'EPERM');
+  await dataPlane.configure(STATE, signal);
+  await dataPlane.updatePeers({ set: [B], remove: [] }, signal);
+  for (let look = 0; look < 3; look++) await clock.advance(LOOK_MS);
+  assert.equal(dataPlane.offloads().fastPath, false);
+  assert.deepEqual(dataPlane.forwarder(), STATE);
+  assert.deepEqual(warnings, ['{"error":"Cannot set up the fast path: no"}']);
+  refusal = undefined;
+  await clock.advance(LOOK_MS);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+});
+
+test('that cannot be changed any more is given up', async () => {
+  const path = await configured(B);
+  path.failure = new SystemError('Cannot set an entry of a map: no room (ENOSPC)', 'ENOSPC');
+  await dataPlane.updatePeers({ set: [C], remove: [] }, signal);
+  assert.equal(path.isClosed, true);
+  assert.match(warnings.join(), /ENOSPC/);
+});
+
+test('makes way for a capture, which sees every packet, and is no refusal', async () => {
+  const path = await configured(B);
+  const [one, two] = [await dataPlane.capture(QUESTION, signal), await dataPlane.capture(QUESTION, signal)];
+  assert.equal(path.isClosed, true);
+  assert.equal(dataPlane.offloads().fastPath, true);
+  await one.end(signal);
+  await one.end(signal);
+  await clock.advance(LOOK_MS);
+  assert.equal(openPath(), undefined, 'the other one goes on');
+  await two.end(signal);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+});
+
+test('a capture that ends while the loops are told something leaves one that is right', async () => {
+  await configured(B, C);
+  const shorter = { ...STATE, mtu: 1400 };
+  const first = await dataPlane.capture(QUESTION, signal);
+  await Promise.all([first.end(signal), dataPlane.configure(shorter, signal)]);
+  assert.deepEqual(current().madeFor, shorter);
+  const second = await dataPlane.capture(QUESTION, signal);
+  await Promise.all([second.end(signal), dataPlane.updatePeers({ set: [], remove: [B.subnet] }, signal)]);
+  assert.deepEqual(current().subnets(), [C.subnet]);
+});
+
+test('is looked after although the loops refused the last change', async () => {
+  const path = await configured(B);
+  loops.takenPorts.add(STATE.bind.port);
+  await assert.rejects(dataPlane.configure(STATE, signal), /EADDRINUSE/);
+  path.inPlace = false;
+  await clock.advance(LOOK_MS);
+  assert.equal(path.isClosed, true);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+});
+
+test('what it carried is added to what the loops did, for as long as the subnet is a peer', async () => {
+  loops.traffic.set(B.subnet, { sentPackets: 5, lastReceivedAt: 1_000 });
+  const path = await configured(B, C);
+  await clock.advance(1_000);
+  path.carry(B, 3, clock.boottimeMs() - 500);
+  const [b, c] = dataPlane.counters().peers;
+  assert.deepEqual([b?.sentPackets, b?.receivedPackets, b?.receivedBytes], [8, 6, 600]);
+  assert.equal(b?.lastReceivedAt, clock.now() - 500);
+  assert.deepEqual([c?.sentPackets, c?.lastReceivedAt], [0, undefined]);
+
+  await dataPlane.configure({ ...STATE, mtu: 1400 }, signal);
+  current().carry(B, 4);
+  await dataPlane.updatePeers({ set: [{ ...B, port: 9999 }], remove: [] }, signal);
+  current().carry(B, 10);
+  assert.equal(dataPlane.counters().peers[0]?.sentPackets, 5 + 3 + 4 + 10);
+
+  const { packets } = dataPlane.counters().sent;
+  await dataPlane.updatePeers({ set: [], remove: [B.subnet] }, signal);
+  assert.equal(dataPlane.counters().sent.packets, packets, 'totals never go back');
+  await dataPlane.updatePeers({ set: [B], remove: [] }, signal);
+  assert.equal(dataPlane.counters().peers.find(({ subnet }) => subnet === B.subnet)?.sentPackets, 5);
+});
+
+test('an instruction is eight bytes: code, registers, offset, number (RFC 9669, section 3)', () => {
+  const program = new Assembler()
+    .load(4, 0, 6, 16)
+    .jumpIf(0, '!=', 8, 'end')
+    .do(2, '=', register(10))
+    .do(2, '+=', -16)
+    .store(8, 10, -16, 0)
+    .label('end')
+    .exit();
+  const words = Buffer.from(program.assemble()).toString('hex').match(/.{16}/g);
+  assert.deepEqual(words, [
+    '6160100000000000',
+    '5600030008000000',
+    'bfa2000000000000',
+    '07020000f0ffffff',
+    '7a0af0ff00000000',
+    '9500000000000000',
+  ]);
+});
+
+test('a jump to nowhere and a label that is there twice are told', () => {
+  assert.throws(() => new Assembler().jump('away').assemble(), /Cannot jump to away: there is no such label/);
+  assert.throws(() => new Assembler().label('here').label('here'), /Cannot use label here twice/);
+});
