@@ -1,6 +1,7 @@
 /** The unit that is shipped, run by systemd itself. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { StatusReport } from '../../src/model/status.js';
 import { ARTICLE_CONFIG, ETCD_URL, Member } from '../lab/cluster.js';
 import { parseDockerOptions } from '../lab/docker-bridge.js';
 import { startEtcdOn } from '../lab/etcd-host.js';
@@ -12,6 +13,7 @@ import { onUnderlay, type Underlay } from '../lab/underlay.js';
 
 const UNIT = 'flannelette.service';
 const TARGET = 'flannelette-online.target';
+const FAST_PATH_DROP_IN = 'flannelette.service.d/fast-path.conf';
 const READY_MS = 30_000;
 const TEST_MS = 240_000;
 
@@ -92,12 +94,16 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
     await machine.script('iptables-legacy -P FORWARD DROP');
     await machine.systemctl('start', UNIT);
     const mainPid = () => machine.property(UNIT, 'MainPID');
-
-    await t.test('it is an ordinary user with two capabilities, and cannot get more', async () => {
+    const capabilitiesAre = async (capabilities: string) => {
       const status = await machine.readFile(`/proc/${await mainPid()}/status`);
-      const capabilities = '0000000000003000'; // CAP_NET_ADMIN is 12, CAP_NET_RAW 13
       for (const set of ['Eff', 'Prm', 'Bnd'])
         assert.match(status, new RegExp(`^Cap${set}:\\s+${capabilities}$`, 'm'));
+    };
+    const otherMtu = ARTICLE_CONFIG.replace('cidr:', 'publish: always\n  mtu: 1300\n  cidr:');
+
+    await t.test('it is an ordinary user with two capabilities, and cannot get more', async () => {
+      await capabilitiesAre('0000000000003000'); // CAP_NET_ADMIN is 12, CAP_NET_RAW 13
+      const status = await machine.readFile(`/proc/${await mainPid()}/status`);
       assert.match(status, /^NoNewPrivs:\s+1$/m);
       assert.match(status, /^Seccomp:\s+2$/m);
       const user = (await machine.output(['id', '--user', 'flannelette'])).trim();
@@ -246,10 +252,7 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
     });
 
     await t.test('what root applies meanwhile is no obstacle to it', async () => {
-      await machine.writeFile(
-        CONFIG_PATH,
-        ARTICLE_CONFIG.replace('cidr:', 'publish: always\n  mtu: 1300\n  cidr:'),
-      );
+      await machine.writeFile(CONFIG_PATH, otherMtu);
       await machine.output(['flannelette', 'destroy', '-f', CONFIG_PATH], { timeoutMs: READY_MS });
       await machine.output(['flannelette', 'apply', '-f', CONFIG_PATH], { timeoutMs: READY_MS });
       await machine.systemctl('start', UNIT);
@@ -264,6 +267,35 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
         'flannelette',
       ];
       assert.equal(await machine.output(foreign), '');
+    });
+
+    const restarted = async () => {
+      await machine.systemctl('restart', UNIT);
+      const answer = await machine.output(['flannelette', 'status', '-f', CONFIG_PATH, '-o', 'json']);
+      return JSON.parse(answer) as StatusReport;
+    };
+    await t.test('a fast path takes more than it may: it is ready all the same, and says what', async () => {
+      await overrideUnit(machine, UNIT, '');
+      await machine.writeFile(CONFIG_PATH, `${otherMtu}dataplane: { fastPath: true }\n`);
+      const { ready, notes, traffic } = await restarted();
+      assert.deepEqual([ready, traffic.offloads.fastPath], [true, false]);
+      assert.match(notes.join('\n'), /^fast path: refused/m);
+      const journal = await machine.journal();
+      assert.match(journal, /CAP_BPF is missing; .* drop-in flannelette\.service\.d\/fast-path\.conf/);
+      await overrideUnit(machine, UNIT, 'AmbientCapabilities=CAP_BPF\nCapabilityBoundingSet=CAP_BPF');
+      await restarted();
+      assert.match(await machine.journal(), /bpf\(2\) is forbidden in spite of CAP_BPF/);
+    });
+
+    await t.test('the drop-in that is shipped lets it have one, and nothing else', async () => {
+      // As docs/install.md has it; what is still not allowed kills.
+      await overrideUnit(machine, UNIT, 'SystemCallErrorNumber=');
+      await machine.script(`
+install -D --mode=644 /usr/lib/flannelette/${FAST_PATH_DROP_IN} /etc/systemd/system/${FAST_PATH_DROP_IN}
+systemctl daemon-reload`);
+      const { ready, notes, traffic } = await restarted();
+      assert.deepEqual([ready, traffic.offloads.fastPath, notes], [true, true, []]);
+      await capabilitiesAre('0000008000003000'); // CAP_BPF is 39
     });
   });
 });
