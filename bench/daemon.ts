@@ -16,14 +16,18 @@ export async function startDaemon(
   host: Host,
   own: Site,
   all: readonly Site[],
-  dataplane: { readonly offload: boolean; readonly workers: number },
+  {
+    offload,
+    fastPath,
+    workers,
+  }: { readonly offload: boolean; readonly fastPath: boolean; readonly workers: number },
 ): Promise<TracedDaemon> {
   const peers = all.map(({ subnet, publicIp }) => `    - { subnet: ${subnet}.0/24, publicIP: ${publicIp} }`);
   await host.writeFile(
     CONFIG,
     `network: { cidr: 10.1.0.0/16 }
 host: { publicIP: ${own.publicIp}, subnet: ${own.subnet}.0/24 }
-dataplane: { offload: ${dataplane.offload}, workers: ${dataplane.workers} }
+dataplane: { offload: ${offload}, fastPath: ${fastPath}, workers: ${workers} }
 store:
   static:
     peers:

@@ -23,6 +23,7 @@ const UDP_BYTES = 28; // IPv4 20, UDP 8
 const MTUS: Readonly<Record<PathName, number>> = {
   routing: UNDERLAY_MTU,
   vxlan: UNDERLAY_MTU - VXLAN_BYTES,
+  fast: UNDERLAY_MTU - UDP_BYTES,
   offload: UNDERLAY_MTU - UDP_BYTES,
   single: UNDERLAY_MTU - UDP_BYTES,
   c: UNDERLAY_MTU - UDP_BYTES,
@@ -89,9 +90,14 @@ async function connect(
     case 'c':
       await startOneByOne(host, own, other);
       return;
+    case 'fast':
     case 'offload':
     case 'single':
-      return startDaemon(host, own, [A, B], { offload: name === 'offload', workers });
+      return startDaemon(host, own, [A, B], {
+        offload: name !== 'single',
+        fastPath: name === 'fast',
+        workers,
+      });
   }
 }
 
