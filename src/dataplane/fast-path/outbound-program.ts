@@ -71,8 +71,11 @@ const NEIGHBOUR = FIB - 24;
 const UNFINISHED_AT = NEIGHBOUR - 4;
 const UDP_CHECKSUM = IP_BYTES + 6;
 const TCP_CHECKSUM = IP_BYTES + 16;
-/** The verifier follows each step of the adding up. */
 const MOST_SUMMED_BYTES = 2_048;
+/** At a time. */
+const SUMMED_BYTES = 32;
+/** Registers: the sum, what is added next, and how often it went on. */
+const SUMMING = [0, 1, 2] as const;
 
 /** More than the IP header: up to where the kernel adds up from, and a little. */
 const MOVED_BYTES = 24;
@@ -176,7 +179,7 @@ function findUnfinished(program: Assembler, protocol: number, at: number, otherw
 
 /** Adds up everything behind the IP header (RFC 1071). One that was complete all the same, by chance, comes out as it was. */
 function completeChecksum(program: Assembler): void {
-  const [sum, next, words] = [0, 1, 2] as const;
+  const [sum, next, steps] = SUMMING;
   program
     .do(1, '=', register(CONTEXT))
     .load(4, 2, FRAME, KEPT_LENGTH)
@@ -185,30 +188,20 @@ function completeChecksum(program: Assembler): void {
   loadData(program, MOVED_BYTES + IP_BYTES, 'next');
   program
     .do(sum, '=', 0)
-    .do(words, '=', 0)
+    .do(steps, '=', 0)
     .do(next, '=', register(DATA))
     .do(next, '+=', IP_BYTES)
-    .label('sum')
-    .do(3, '=', register(next))
-    .do(3, '+=', 4)
-    .jumpIf(3, '>', register(END), 'rest')
-    .load(4, 4, next, 0)
-    .do(sum, '+=', register(4))
-    .do(next, '=', register(3))
-    .do(words, '+=', 1)
-    // The verifier wants to see that it comes to an end.
-    .jumpIf(words, '<=', MOST_SUMMED_BYTES / 4, 'sum')
+    .label('sum');
+  addBytes(program, SUMMED_BYTES, 'rest');
+  // The verifier wants to see that it comes to an end, and follows each step of it: so they are large.
+  program
+    .do(steps, '+=', 1)
+    .jumpIf(steps, '<=', MOST_SUMMED_BYTES / SUMMED_BYTES, 'sum')
     .jump('next')
     .label('rest');
-  for (const width of [2, 1] as const) {
-    program
-      .do(3, '=', register(next))
-      .do(3, '+=', width)
-      .jumpIf(3, '>', register(END), `no ${width}`)
-      .load(width, 4, next, 0)
-      .do(sum, '+=', register(4))
-      .do(next, '=', register(3))
-      .label(`no ${width}`);
+  for (let bytes = SUMMED_BYTES / 2; bytes >= 1; bytes /= 2) {
+    addBytes(program, bytes, `no ${bytes}`);
+    program.label(`no ${bytes}`);
   }
   fold(program, sum, 1);
   program
@@ -223,6 +216,15 @@ function completeChecksum(program: Assembler): void {
     .label('into tcp')
     .store(2, DATA, TCP_CHECKSUM, register(sum))
     .label('complete');
+}
+
+/** The next `bytes`, a power of two, are added to the sum when they are there. */
+function addBytes(program: Assembler, bytes: number, otherwise: string): void {
+  const [sum, next] = SUMMING;
+  const width = bytes >= 4 ? 4 : (bytes as 1 | 2);
+  program.do(3, '=', register(next)).do(3, '+=', bytes).jumpIf(3, '>', register(END), otherwise);
+  for (let at = 0; at < bytes; at += width) program.load(width, 4, next, at).do(sum, '+=', register(4));
+  program.do(next, '=', register(3));
 }
 
 /**

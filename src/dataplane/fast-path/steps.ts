@@ -162,16 +162,18 @@ export function verifyHeader(program: Assembler, ip: number): void {
   program.jumpIf(0, '!=', 0xffff, 'next');
 }
 
-/** RFC 1141, on what is loaded: the TTL is the lower byte of its word. */
+/** As the kernel does it (ip_decrease_ttl of net/ip.h), on what is loaded: the TTL is the lower byte of its word. */
 export function lowerTtl(program: Assembler, ip: number): void {
   program
     .load(1, 0, DATA, ip + 8)
     .do(0, '-=', 1)
     .store(1, DATA, ip + 8, register(0))
     .load(2, 0, DATA, ip + 10)
-    .do(0, '+=', 1);
-  fold(program, 0, 1);
-  program.store(2, DATA, ip + 10, register(0));
+    .do(0, '+=', 1)
+    .jumpIf(0, '<', 0xffff, 'no carry')
+    .do(0, '+=', 1)
+    .label('no carry')
+    .store(2, DATA, ip + 10, register(0));
 }
 
 /** Folds a ones' complement sum into 16 bits (RFC 1071); `spare` is overwritten. */
