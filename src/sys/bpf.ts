@@ -4,6 +4,7 @@
  */
 import koffi from 'koffi';
 import { SystemError } from '../ports.js';
+import { argumentOf } from './gather.js';
 import { errnoName, systemError } from './libc.js';
 
 const library = koffi.load('libc.so.6');
@@ -93,23 +94,29 @@ export function attachProgram(program: number, linkIndex: number, where: keyof t
 class Attributes {
   readonly bytes = new Uint8Array(ATTRIBUTES_BYTES);
   readonly #view = new DataView(this.bytes.buffer);
+  readonly #kept: Uint8Array[] = [];
 
   number(offset: number, value: number): this {
     this.#view.setUint32(offset, value, true);
     return this;
   }
 
-  /** Of bytes that the caller keeps until the call is over. */
   pointer(offset: number, to: Uint8Array): this {
-    this.#view.setBigUint64(offset, koffi.address(to), true);
+    this.#view.setBigUint64(offset, argumentOf(to), true);
+    this.#kept.push(to);
     return this;
+  }
+
+  /** Until now nothing that was pointed to has gone. */
+  release(): void {
+    this.#kept.length = 0;
   }
 }
 
 /** `explain` may have better words for a failure, told its code, than those that the code has. */
 function bpf(
   command: number,
-  { bytes }: Attributes,
+  attributes: Attributes,
   action: string,
   explain?: (code: string) => string | undefined,
 ): number {
@@ -117,9 +124,11 @@ function bpf(
   if (number === undefined) {
     throw new SystemError(`Cannot ${action}: bpf(2) has no known number on ${process.arch}`, 'ENOSYS');
   }
+  const { bytes } = attributes;
   const result = Number(syscall(number, command, bytes, bytes.length));
-  if (result >= 0) return result;
   const errno = koffi.errno();
+  attributes.release();
+  if (result >= 0) return result;
   throw systemError(action, errno, explain?.(errnoName(errno)));
 }
 

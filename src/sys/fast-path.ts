@@ -30,6 +30,8 @@ import { hasCapability } from './privileges.js';
 const ACTION = 'set up the fast path';
 const CAP_BPF = 39; // linux/capability.h
 
+const LOOPBACK_FORWARDING = '/proc/sys/net/ipv4/conf/lo/forwarding';
+
 const AF_INET = 2;
 const SIOCGIFHWADDR = 0x8927;
 /** struct ifreq: a name, and of the address at first its type, which is that of the link. */
@@ -48,6 +50,9 @@ export function openFastPath(state: ForwarderState): FastPath {
   const tun = linkNamed(state.tun);
   const card = linkOf(state.bind.address);
   if (typeOf(card) !== ARPHRD_ETHER) throw refusal(`${card.name} is no Ethernet link`, 'ENOTSUP');
+  // Ways are looked up as for a packet that came in by the loopback link.
+  if (readFileSync(LOOPBACK_FORWARDING, 'utf8').trim() !== '1')
+    throw refusal(`${LOOPBACK_FORWARDING} is 0, must be 1`, 'ENOTSUP');
   if (hasIpsecPolicies())
     throw refusal('this host has IPsec policies, which it would not respect', 'ENOTSUP');
   const descriptors: number[] = [];
@@ -70,10 +75,9 @@ export function openFastPath(state: ForwarderState): FastPath {
       port,
       tunIndex: tun.index,
     };
-    const outbound = opened(bpf.loadProgram(outboundProgram(settings)));
-    const inbound = opened(bpf.loadProgram(inboundProgram(settings)));
-    opened(bpf.attachProgram(outbound, tun.index, 'egress'));
-    opened(bpf.attachProgram(inbound, card.index, 'ingress'));
+    // One by one: a kernel that attaches none has loaded one for nothing.
+    opened(bpf.attachProgram(opened(bpf.loadProgram(outboundProgram(settings))), tun.index, 'egress'));
+    opened(bpf.attachProgram(opened(bpf.loadProgram(inboundProgram(settings))), card.index, 'ingress'));
     return new KernelFastPath(peers, descriptors, tun, card, state.bind.address);
   } catch (error) {
     for (const fd of descriptors) libc.close(fd);
@@ -101,14 +105,15 @@ class KernelFastPath implements FastPath {
     return (
       linkIndex(this.#tun.name) === this.#tun.index &&
       linkIndex(this.#card.name) === this.#card.index &&
-      nameOfLinkWith(this.#address) === this.#card.name
+      nameOfLinkWith(this.#address) === this.#card.name &&
+      !hasIpsecPolicies()
     );
   }
 
   set({ subnet, publicIp, port }: PeerState): FastCounters | undefined {
     const counted = this.#countersOf(subnet);
     const key = peerKey({ subnetBase: ipv4Key(baseOf(subnet)), subnetLength: lengthOf(subnet) });
-    bpf.setEntry(this.#peers, key, peerValue({ publicIp: ipv4Key(publicIp), port }));
+    bpf.setEntry(this.#peers, key, peerValue({ publicIp: ipv4Key(publicIp), port }, coarseNowNs()));
     this.#keys.set(subnet, key);
     return counted;
   }
@@ -132,9 +137,11 @@ class KernelFastPath implements FastPath {
     // The last ones are what attaches the programs: without them nothing is counted any more.
     const [map, ...others] = this.#descriptors;
     for (const fd of others.reverse()) libc.close(fd);
-    const counted = this.counters();
-    libc.close(map as number);
-    return counted;
+    try {
+      return this.counters();
+    } finally {
+      libc.close(map as number);
+    }
   }
 
   #countersOf(subnet: Prefix): FastCounters | undefined {
@@ -146,6 +153,11 @@ class KernelFastPath implements FastPath {
   }
 }
 
+/** CLOCK_MONOTONIC, and not later than its coarse sister, which goes by ticks of up to 10 ms. */
+function coarseNowNs(): bigint {
+  return process.hrtime.bigint() - 10_000_000n;
+}
+
 function linkNamed(name: string): Link {
   const index = linkIndex(name);
   if (index === 0) throw refusal(`there is no link ${name}`, 'ENODEV');
@@ -154,7 +166,7 @@ function linkNamed(name: string): Link {
 
 function linkOf(address: Address): Link {
   const name = nameOfLinkWith(address);
-  if (name === undefined) throw refusal(`no link has the address ${address}`, 'EADDRNOTAVAIL');
+  if (name === undefined) throw refusal(`no running link has the address ${address}`, 'EADDRNOTAVAIL');
   return linkNamed(name);
 }
 

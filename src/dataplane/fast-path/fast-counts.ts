@@ -27,8 +27,8 @@ export class FastCounts {
   }
 
   /** The subnet is no peer's any more; one that has it later begins at zero. */
-  forget(subnet: Prefix, counters: FastCounters | undefined): void {
-    this.#gone = sum(this.#gone, sum(this.#before.get(subnet), counters));
+  forget(subnet: Prefix): void {
+    this.#gone = sum(this.#gone, this.#before.get(subnet));
     this.#before.delete(subnet);
   }
 

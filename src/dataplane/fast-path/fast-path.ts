@@ -7,7 +7,7 @@ export type CountersBySubnet = ReadonlyMap<Prefix, FastCounters>;
 
 /** Whoever takes a peer away, or sets it anew, is given what was counted for its subnet until then. */
 export interface FastPath {
-  /** False once a link that it is attached to was replaced, or has lost our address. */
+  /** False once a link that it is attached to was replaced, or has lost our address, or something on this host is against it. */
   isInPlace(): boolean;
   set(peer: PeerState): FastCounters | undefined;
   remove(subnet: Prefix): FastCounters | undefined;

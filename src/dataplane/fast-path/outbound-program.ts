@@ -24,6 +24,7 @@ import {
   KEPT_LENGTH,
   LENGTH,
   loadData,
+  loadTransport,
   lowerTtl,
   OWN_STACK,
   PEER_VALUE,
@@ -31,16 +32,17 @@ import {
   PROTOCOL,
   readLength,
   SKB,
+  SKB_PULL_DATA,
   stored16,
   stored32,
   TCP_BYTES,
   takeStreamsApart,
   UDP_BYTES,
+  UDP_CHECKSUM,
 } from './steps.js';
 import { DIRECTION, PEER } from './tables.js';
 
 // linux/bpf.h
-const SKB_PULL_DATA = 39;
 const SKB_CHANGE_HEAD = 43;
 const FIB_LOOKUP = 69;
 const REDIRECT_NEIGH = 152;
@@ -69,7 +71,6 @@ const NEIGHBOUR = FIB - 24;
 
 /** Where the packet has a checksum that is to be completed; 0 when it has none. */
 const UNFINISHED_AT = NEIGHBOUR - 4;
-const UDP_CHECKSUM = IP_BYTES + 6;
 const TCP_CHECKSUM = IP_BYTES + 16;
 const MOST_SUMMED_BYTES = 2_048;
 /** At a time. */
@@ -93,7 +94,7 @@ export function outboundProgram(settings: FastPathSettings): Uint8Array {
   program.load(4, 0, CONTEXT, SKB.PROTOCOL).jumpIf(0, '!=', ETH_P_IP, 'next');
   loadData(program, IP_BYTES, 'next');
   program.load(1, 0, DATA, 0).jumpIf(0, '!=', PLAIN_IPV4, 'next');
-  findPeer(program, settings, 16);
+  findPeer(program, settings, DATA, 16);
   program.load(4, 0, CONTEXT, SKB.GSO_SIZE).jumpIf(0, '!=', 0, 'slow');
   readLength(program, 0, settings);
   program.load(4, 0, CONTEXT, SKB.LENGTH).jumpIf(0, '!=', register(LENGTH), 'next');
@@ -137,24 +138,17 @@ function takeProtocolsApart(program: Assembler): void {
     .jump('next');
 
   program.label('udp').jumpIf(1, '!=', 0, 'single');
-  loadTransport(program, UDP_BYTES);
+  loadTransport(program, 0, UDP_BYTES);
   // Without a checksum of its own it may be a tunnel with an unfinished one deep inside.
   program.load(2, 2, DATA, UDP_CHECKSUM).jumpIf(2, '==', 0, 'slow');
   findUnfinished(program, PROTOCOL.UDP, UDP_CHECKSUM, 'single');
 
   program.label('tcp').jumpIf(1, '!=', 0, 'slow');
-  loadTransport(program, TCP_BYTES);
+  loadTransport(program, 0, TCP_BYTES);
   program.load(2, 2, DATA, TCP_CHECKSUM);
   findUnfinished(program, PROTOCOL.TCP, TCP_CHECKSUM, 'stream');
   program.label('stream');
   takeStreamsApart(program, 0);
-}
-
-function loadTransport(program: Assembler, bytes: number): void {
-  program
-    .do(1, '=', register(DATA))
-    .do(1, '+=', IP_BYTES + bytes)
-    .jumpIf(1, '>', register(END), 'slow');
 }
 
 /** A checksum, in register 2, that is the sum of the pseudo-header alone is one that a card was to complete. */
@@ -283,7 +277,7 @@ function findRoute(program: Assembler, { bindAddress, port }: FastPathSettings):
     .do(3, '=', FIB_BYTES)
     .do(4, '=', 0)
     .call(FIB_LOOKUP)
-    .jumpIf(0, '!=', 0, 'next')
+    .jumpIf(0, '!=', 0, 'slow')
     .load(1, 0, FRAME, FIB)
     .store(4, FRAME, NEIGHBOUR, register(0));
   for (let word = 0; word < ADDRESS_BYTES; word += 4) {
@@ -292,7 +286,7 @@ function findRoute(program: Assembler, { bindAddress, port }: FastPathSettings):
 }
 
 /**
- * IP and UDP, as the host's own socket sends them (RFC 791, RFC 768), but for the checksum of UDP, which there is none of: a tunnel may
+ * IP and UDP, as a socket of the host sends them by default (RFC 791, RFC 768), but for the checksum of UDP, which there is none of: a tunnel may
  * do without (RFC 8085, section 3.4.1 speaks of IPv6 alone), for the packet has its own.
  */
 function writeOuterHeader(program: Assembler, { bindAddress, port }: FastPathSettings): void {

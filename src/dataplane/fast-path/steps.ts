@@ -39,6 +39,7 @@ export const OWN_STACK = -16;
 
 // linux/bpf.h
 const MAP_LOOKUP_ELEM = 1;
+export const SKB_PULL_DATA = 39;
 const SKB_ADJUST_ROOM = 50;
 const ADJ_ROOM_MAC = 1;
 const KTIME_GET_COARSE_NS = 160;
@@ -61,6 +62,8 @@ export const ETHERNET_BYTES = 14;
 export const IP_BYTES = 20;
 export const UDP_BYTES = 8;
 export const TCP_BYTES = 20;
+/** From the IP header on. */
+export const UDP_CHECKSUM = IP_BYTES + 6;
 export const ETH_P_IP = stored16(0x0800);
 export const FRAGMENT_BITS = stored16(0x3fff); // more fragments, and the offset
 /** Version 4, and no options. */
@@ -71,7 +74,7 @@ const TCP_ACK = 0x10;
 
 /** What is longer is data of a stream, which the loop puts together: one super-packet costs less than forty packets here. */
 const STREAM_BYTES = 1_000;
-/** By then the loop is done with what it was given. */
+/** A loop that is in time is done by then with what it was given. */
 const SLOW_NS = 250_000_000;
 /** More packets to or from one peer within a tick are a flood, and the loop carries many small packets at once. */
 const FLOOD_PACKETS = 64;
@@ -88,11 +91,16 @@ export function loadData(program: Assembler, bytes: number, otherwise: string): 
     .jumpIf(1, '>', register(END), otherwise);
 }
 
-/** The peer whose subnet holds the address at `offset`. */
-export function findPeer(program: Assembler, { peers }: FastPathSettings, offset: number): void {
+/** The peer whose subnet holds the address at `offset` from `base`. */
+export function findPeer(
+  program: Assembler,
+  { peers }: FastPathSettings,
+  base: Register,
+  offset: number,
+): void {
   program
     .store(4, FRAME, KEY, 32)
-    .load(4, 0, DATA, offset)
+    .load(4, 0, base, offset)
     .store(4, FRAME, KEY + 4, register(0))
     .loadMap(1, peers)
     .do(2, '=', register(FRAME))
@@ -111,6 +119,14 @@ export function readLength(program: Assembler, ip: number, { mtu }: FastPathSett
     .store(4, FRAME, KEPT_LENGTH, register(LENGTH))
     .load(1, 0, DATA, ip + 8)
     .jumpIf(0, '<=', 1, 'next');
+}
+
+/** Behind the IP header from `ip` there are `bytes` more. */
+export function loadTransport(program: Assembler, ip: number, bytes: number): void {
+  program
+    .do(1, '=', register(DATA))
+    .do(1, '+=', ip + IP_BYTES + bytes)
+    .jumpIf(1, '>', register(END), 'slow');
 }
 
 /** TCP from `ip`: goes to `fast` with an acknowledgement and nothing else, which TCP takes in any order. */
@@ -217,7 +233,7 @@ export function end(program: Assembler, direction: number): Uint8Array {
       .label('next')
       .do(0, '=', TCX_NEXT)
       .exit()
-      // Only for the verifier: it does not know that what was there still is.
+      // The kernel had no memory to change the packet, which has begun to change.
       .label('drop')
       .do(0, '=', TCX_DROP)
       .exit()

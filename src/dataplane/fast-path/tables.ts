@@ -50,10 +50,15 @@ export function peerKey({ subnetBase, subnetLength }: Omit<PeerRow, 'publicIp' |
   return key;
 }
 
-/** Of a peer that nothing went to or came from. */
-export function peerValue({ publicIp, port }: Pick<PeerRow, 'publicIp' | 'port'>): Uint8Array {
+/** Of a peer that nothing was counted of. The loop may have packets of it at `slowAtNs`, CLOCK_MONOTONIC, which are not to be overtaken. */
+export function peerValue(
+  { publicIp, port }: Pick<PeerRow, 'publicIp' | 'port'>,
+  slowAtNs: bigint,
+): Uint8Array {
   const value = new Uint8Array(PEER_BYTES);
   const view = new DataView(value.buffer);
+  for (const direction of Object.values(DIRECTION))
+    view.setBigUint64(direction + MEMORY.SLOW_AT, slowAtNs, true);
   view.setInt32(PEER.PUBLIC_IP, publicIp);
   view.setUint16(PEER.PORT, port);
   return value;

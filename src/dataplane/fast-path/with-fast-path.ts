@@ -38,6 +38,8 @@ export class WithFastPath implements DataPlane {
   /** What it was made for. */
   #state: ForwarderState | undefined;
   #captures = 0;
+  /** Of peers, that the loops are being told. */
+  #changes = 0;
   #refusal = '';
   /** Ends the looking. */
   #looking = new AbortController();
@@ -79,11 +81,17 @@ export class WithFastPath implements DataPlane {
   }
 
   async updatePeers(change: PeerChange, signal: AbortSignal): Promise<void> {
-    this.#forget(change.remove);
-    await this.#loops.updatePeers(change, signal);
+    this.#remove(change.remove);
+    this.#changes++;
+    try {
+      await this.#loops.updatePeers(change, signal);
+    } finally {
+      this.#changes--;
+    }
     this.#guarded((path) => this.#set(path, change.set));
     // An earlier change, which the loops obeyed meanwhile, may have brought one back.
-    this.#forget(change.remove);
+    this.#remove(change.remove);
+    for (const subnet of change.remove) this.#counts.forget(subnet);
   }
 
   counters(): DataPlaneCounters {
@@ -112,8 +120,8 @@ export class WithFastPath implements DataPlane {
 
   /** One that only makes way for a capture is not refused. */
   offloads(): Offloads {
-    const isThere = this.#path !== undefined || (this.#captures > 0 && this.#refusal === '');
-    return { ...this.#loops.offloads(), fastPath: isThere };
+    const makesWay = this.#captures > 0 && this.#refusal === '' && this.#loops.forwarder()?.fastPath === true;
+    return { ...this.#loops.offloads(), fastPath: makesWay || this.#path !== undefined };
   }
 
   watch(wake: () => void, signal: AbortSignal): void {
@@ -134,23 +142,28 @@ export class WithFastPath implements DataPlane {
   }
 
   #settle(): void {
+    try {
+      this.#makeTrue();
+    } catch (error) {
+      this.#tell(asError(error).message);
+    }
+  }
+
+  #makeTrue(): void {
     const wanted = this.#wanted();
     // It may have been made while the loops were being told something else.
     const isRight = equalJson(wanted, this.#state) && this.#agrees();
     if (!isRight || this.#path?.isInPlace() === false) this.#close();
     if (wanted === undefined || this.#path !== undefined) return;
-    try {
-      this.#path = this.#open(wanted);
-      this.#state = wanted;
-      this.#refusal = '';
-    } catch (error) {
-      this.#tell(asError(error).message);
-    }
+    this.#path = this.#open(wanted);
+    this.#state = wanted;
+    this.#refusal = '';
     this.#guarded((path) => this.#set(path, this.#loops.peers()));
   }
 
   /** The loops may have obeyed what somebody asked for and did not wait for. */
   #agrees(): boolean {
+    if (this.#changes > 0) return true;
     const peers = this.#loops.peers();
     return (
       peers.length === this.#known.size &&
@@ -168,11 +181,10 @@ export class WithFastPath implements DataPlane {
     }
   }
 
-  #forget(subnets: readonly Prefix[]): void {
+  #remove(subnets: readonly Prefix[]): void {
     for (const subnet of subnets) {
-      this.#counts.forget(subnet, undefined);
+      this.#guarded((path) => this.#counts.add(subnet, path.remove(subnet)));
       this.#known.delete(subnet);
-      this.#guarded((path) => this.#counts.forget(subnet, path.remove(subnet)));
     }
   }
 

@@ -172,9 +172,7 @@ function notes(inputs: Inputs, store: StoreFollower): readonly string[] {
 /** What the file asks of the kernel beyond what every kernel has, and does not get. */
 function refusals(dataPlane: DataPlane): readonly string[] {
   const isRefused = dataPlane.forwarder()?.fastPath === true && !dataPlane.offloads().fastPath;
-  return isRefused
-    ? ['fast path: refused by the kernel, see the log; the packet loop carries every packet']
-    : [];
+  return isRefused ? ['fast path: refused, see the log; the packet loop carries every packet'] : [];
 }
 
 /** RFC 3339, UTC, milliseconds. */

@@ -260,6 +260,33 @@ test('is looked after although the loops refused the last change', async () => {
   assert.deepEqual(current().subnets(), [B.subnet]);
 });
 
+test('a capture on a host without one makes way for nothing', async () => {
+  await dataPlane.configure({ ...STATE, fastPath: false }, signal);
+  await dataPlane.capture(QUESTION, signal);
+  assert.equal(dataPlane.offloads().fastPath, false);
+});
+
+test('counters do not go back when the loops refuse to forget a peer', async () => {
+  const path = await configured(B);
+  path.carry(B, 3);
+  const gone = new AbortController();
+  const removing = dataPlane.updatePeers({ set: [], remove: [B.subnet] }, gone.signal);
+  gone.abort(new Error('given up'));
+  await assert.rejects(removing, /given up/);
+  await loops.updatePeers({ set: [B], remove: [] }, signal);
+  assert.equal(dataPlane.counters().peers[0]?.sentPackets, 3);
+});
+
+test('trouble while looking is told, and ends nothing', async () => {
+  const path = await configured(B);
+  path.isInPlace = () => {
+    throw new SystemError('Cannot count IPsec policies: no (ENOBUFS)', 'ENOBUFS');
+  };
+  await clock.advance(LOOK_MS);
+  assert.match(warnings.join(), /ENOBUFS/);
+  assert.equal(path.isClosed, false);
+});
+
 test('what it carried is added to what the loops did, for as long as the subnet is a peer', async () => {
   loops.traffic.set(B.subnet, { sentPackets: 5, lastReceivedAt: 1_000 });
   const path = await configured(B, C);

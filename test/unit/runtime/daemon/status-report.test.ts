@@ -150,7 +150,7 @@ test('a fast path that is wanted shows whether it is in force, and a kernel that
       };
       assert.deepEqual(shown(), { fastPath: true, notes: [], ready: true });
       world.dataPlane.refusesFastPath = true;
-      const note = 'fast path: refused by the kernel, see the log; the packet loop carries every packet';
+      const note = 'fast path: refused, see the log; the packet loop carries every packet';
       assert.deepEqual(shown(), { fastPath: false, notes: [note], ready: true });
     },
     { text: `${DAEMON_CONFIG}dataplane: { fastPath: true }\n` },
