@@ -32,7 +32,6 @@ import {
   SystemError,
 } from '../ports.js';
 import { systemClock } from './clock.js';
-import { openFastPath } from './fast-path.js';
 import * as libc from './libc.js';
 import { orAborted } from './or-aborted.js';
 import { linkIndex, type OpenedSocket, type OpenedTun, openTun, openUdpSocket } from './packet-devices.js';
@@ -71,7 +70,8 @@ export function createDataPlane({ log, early = false }: DataPlaneOptions): DataP
     if (early) dataPlane.start();
     return dataPlane;
   });
-  return new WithFastPath(loops, openFastPath, log, systemClock);
+  const loadFastPath = async () => (await import('./fast-path.js')).openFastPath;
+  return new WithFastPath(loops, loadFastPath, log, systemClock);
 }
 
 class WorkerDataPlane implements DataPlane {

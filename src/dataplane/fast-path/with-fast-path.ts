@@ -28,10 +28,11 @@ const LOOK_EVERY_MS = 5_000;
 
 export class WithFastPath implements DataPlane {
   readonly #loops: DataPlane;
-  readonly #open: OpenFastPath;
+  readonly #load: () => Promise<OpenFastPath>;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #counts = new FastCounts();
+  #open: OpenFastPath | undefined;
   #path: FastPath | undefined;
   /** Whom it knows. */
   readonly #known = new Map<Prefix, PeerState>();
@@ -44,9 +45,10 @@ export class WithFastPath implements DataPlane {
   /** Ends the looking. */
   #looking = new AbortController();
 
-  constructor(loops: DataPlane, open: OpenFastPath, log: Log, clock: Clock) {
+  /** `load` is asked once, when a fast path is wanted first: who wants none does not wait for its code. */
+  constructor(loops: DataPlane, load: () => Promise<OpenFastPath>, log: Log, clock: Clock) {
     this.#loops = loops;
-    this.#open = open;
+    this.#load = load;
     this.#log = log;
     this.#clock = clock;
     // A loop that has ended has lost its peers, too: it is told them anew, and so is the fast path.
@@ -71,6 +73,7 @@ export class WithFastPath implements DataPlane {
     // Also when the loops do not obey: they may go on as they were, with the fast path that belongs to that.
     if (state.fastPath) void this.#lookOn(this.#looking.signal);
     await this.#loops.configure(state, signal);
+    if (state.fastPath) this.#open ??= await this.#load();
     this.#settle();
   }
 
@@ -154,7 +157,7 @@ export class WithFastPath implements DataPlane {
     // It may have been made while the loops were being told something else.
     const isRight = equalJson(wanted, this.#state) && this.#agrees();
     if (!isRight || this.#path?.isInPlace() === false) this.#close();
-    if (wanted === undefined || this.#path !== undefined) return;
+    if (wanted === undefined || this.#path !== undefined || this.#open === undefined) return;
     this.#path = this.#open(wanted);
     this.#state = wanted;
     this.#refusal = '';

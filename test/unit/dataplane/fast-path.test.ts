@@ -120,7 +120,7 @@ beforeEach(() => {
     warn: (fields: object) => warnings.push(JSON.stringify(fields)),
     error: ignore,
   };
-  dataPlane = new WithFastPath(loops, open, log, clock);
+  dataPlane = new WithFastPath(loops, async () => open, log, clock);
 });
 
 function openPath(): FakeFastPath | undefined {
