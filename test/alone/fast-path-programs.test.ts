@@ -21,6 +21,7 @@ import { linkIndex, openTun, openUdpSocket } from '../../src/sys/packet-devices.
 import { kernelTuns } from '../../src/sys/tun.js';
 import { ipv4Key } from '../../src/wire/ipv4.js';
 import { needsChecksum, VIRTIO_NET_HEADER_BYTES } from '../../src/wire/virtio-net.js';
+import { FORWARDER } from '../fakes/forwarder-state.js';
 import { mixture, type Way } from '../fakes/mixture.js';
 import { DONT_FRAGMENT, forwarded, ICMP, icmpOf, packetOf, sumOf } from '../fakes/packets.js';
 import { seededRandom } from '../fakes/seeded-random.js';
@@ -31,18 +32,7 @@ import { outputOf } from '../lab/process.js';
 
 const PORT = 8285;
 const MTU = 1472;
-const STATE: ForwarderState = {
-  tun: 'flannel0',
-  workers: 1,
-  mtu: MTU,
-  tunAddress: parseAddress('10.1.40.0'),
-  subnet: parsePrefix('10.1.40.0/24'),
-  publicIp: parseAddress('198.18.0.11'),
-  bind: { address: parseAddress('198.18.0.11'), port: PORT },
-  sourceCheck: 'strict',
-  offload: false,
-  fastPath: true,
-};
+const STATE: ForwarderState = { ...FORWARDER, offload: false, fastPath: true };
 const PEER: PeerState = {
   subnet: parsePrefix('10.1.63.0/24'),
   publicIp: parseAddress('198.18.0.12'),

@@ -12,19 +12,9 @@ import { SystemError } from '../../../src/ports.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
+import { FORWARDER } from '../../fakes/forwarder-state.js';
 
-const STATE: ForwarderState = {
-  tun: 'flannel0',
-  workers: 1,
-  mtu: 1472,
-  tunAddress: parseAddress('10.1.40.0'),
-  subnet: parsePrefix('10.1.40.0/24'),
-  publicIp: parseAddress('198.18.0.11'),
-  bind: { address: parseAddress('198.18.0.11'), port: 8285 },
-  sourceCheck: 'strict',
-  offload: true,
-  fastPath: true,
-};
+const STATE: ForwarderState = { ...FORWARDER, fastPath: true };
 const B = peer('10.1.63.0/24', '198.18.0.12');
 const C = peer('10.1.64.0/24', '198.18.0.13');
 const { signal } = new AbortController();

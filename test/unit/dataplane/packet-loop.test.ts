@@ -9,24 +9,13 @@ import {
 } from '../../../src/dataplane/control.js';
 import { Counters, countersMemory } from '../../../src/dataplane/counters.js';
 import { NO_DESCRIPTOR, type PacketIo, PacketLoop, READY } from '../../../src/dataplane/packet-loop.js';
-import { parseAddress, parsePrefix } from '../../../src/model/address.js';
-import type { ForwarderState } from '../../../src/model/objects.js';
+import { parseAddress } from '../../../src/model/address.js';
 import { ipv4Key } from '../../../src/wire/ipv4.js';
+import { FORWARDER } from '../../fakes/forwarder-state.js';
 import { MemoryNetwork, type MemorySocket, MemoryTun } from '../../fakes/memory-network.js';
 import { packetOf } from '../../fakes/packets.js';
 
-const STATE: ForwarderState = {
-  tun: 'flannel0',
-  workers: 1,
-  mtu: 1472,
-  tunAddress: parseAddress('10.1.40.0'),
-  subnet: parsePrefix('10.1.40.0/24'),
-  publicIp: parseAddress('198.18.0.11'),
-  bind: { address: parseAddress('198.18.0.11'), port: 8285 },
-  sourceCheck: 'strict',
-  offload: true,
-  fastPath: false,
-};
+const STATE = FORWARDER;
 const TUN_FD = 20;
 const SOCKET_FD = 21;
 const PEER = { subnetLength: 24, publicIp: ipv4Key(parseAddress('198.18.0.12')), port: 8285 };

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { parseAddress, parsePrefix } from '../../../../src/model/address.js';
 import type { CapturedPacket } from '../../../../src/model/captured-packet.js';
 import { type ControlReply, type ControlRequest, NEVER } from '../../../../src/ports.js';
 import { CaptureDesk } from '../../../../src/runtime/capture/capture-desk.js';
@@ -8,6 +7,7 @@ import { decodeCaptureReply } from '../../../../src/runtime/capture/capture-repl
 import { FakeClock, settle } from '../../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../../fakes/fake-data-plane.js';
 import { fakeHost } from '../../../fakes/fake-kernel.js';
+import { FORWARDER } from '../../../fakes/forwarder-state.js';
 
 const PACKET: CapturedPacket = {
   atMs: 1.5,
@@ -34,12 +34,7 @@ beforeEach(async () => {
 });
 
 async function configure(): Promise<void> {
-  const address = parseAddress('198.18.0.11');
-  const subnet = parsePrefix('10.1.40.0/24');
-  const bind = { address, port: 8285 };
-  const addresses = { tunAddress: parseAddress('10.1.40.0'), subnet, publicIp: address, bind };
-  const how = { workers: 1, mtu: 1472, sourceCheck: 'strict', offload: true, fastPath: false } as const;
-  await dataPlane.configure({ tun: 'flannel0', ...addresses, ...how }, signal);
+  await dataPlane.configure(FORWARDER, signal);
 }
 
 /** Time passes until there is an answer. */
