@@ -9,6 +9,7 @@ import { eventually } from '../lab/eventually.js';
 import type { Host } from '../lab/host.js';
 import { addInstalledMachine, CONFIG_PATH, overrideUnit } from '../lab/installed-machine.js';
 import type { Machine } from '../lab/machine.js';
+import { slicesOf } from '../lab/time-slice.js';
 import { onUnderlay, type Underlay } from '../lab/underlay.js';
 
 const UNIT = 'flannelette.service';
@@ -125,6 +126,14 @@ test('the unit while it runs', { timeout: TEST_MS }, async (t) => {
          echo end`,
       ]);
       assert.deepEqual({ stdout, stderr }, { stdout: 'end\n', stderr: '' });
+    });
+
+    await t.test('its packet loop lets others go first', async () => {
+      const [usual = 0, ...others] = await slicesOf(await mainPid(), (argv) => machine.output(argv));
+      assert.deepEqual(
+        others.filter((ms) => ms > usual),
+        [5],
+      );
     });
 
     await t.test('root beside it is told who holds the instance', async () => {

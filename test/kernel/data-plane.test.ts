@@ -1,7 +1,9 @@
 /** The data plane over a real TUN and socket, in a network namespace of its own with one address on the loopback. */
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import type { Log } from '../../src/ports.js';
@@ -9,7 +11,9 @@ import { createDataPlane } from '../../src/sys/data-plane.js';
 import * as libc from '../../src/sys/libc.js';
 import { openTun } from '../../src/sys/packet-devices.js';
 import { ADDRESSES, dataPlaneContract } from '../contract/data-plane-contract.js';
+import { eventually } from '../lab/eventually.js';
 import { inFreshNamespace } from '../lab/namespace.js';
+import { slicesOf } from '../lab/time-slice.js';
 
 const run = promisify(execFile);
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -65,3 +69,19 @@ dataPlaneContract('worker thread', (body) =>
     }
   }),
 );
+
+test('whoever the packet loop wakes goes before it', async () => {
+  const slices = () => slicesOf(process.pid, async ([file = '', ...argv]) => (await run(file, argv)).stdout);
+  const [usual = 0] = await slices();
+  const dataPlane = createDataPlane({ log: SILENT, early: true });
+  try {
+    await eventually('a thread with longer slices', 5000, async () =>
+      assert.deepEqual(
+        (await slices()).filter((ms) => ms > usual),
+        [5],
+      ),
+    );
+  } finally {
+    await dataPlane.shutDown(AbortSignal.timeout(5000));
+  }
+});
