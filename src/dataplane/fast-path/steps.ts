@@ -76,9 +76,8 @@ const TCP_ACK = 0x10;
 const STREAM_BYTES = 1_000;
 /** A loop that is in time is done by then with what it was given. */
 const SLOW_NS = 250_000_000;
-/** More packets to or from one peer within a tick are a flood, and the loop carries many small packets at once. */
+/** More packets to or from one peer within a tick are a flood, and the loop carries many packets at once. */
 const FLOOD_PACKETS = 64;
-const SMALL_BYTES = 300;
 const TICK_BITS = 22; // 4.2 ms
 
 /** Of what is at the beginning `bytes` are known to be there afterwards. */
@@ -158,12 +157,9 @@ export function followTheSlow(program: Assembler, direction: number): void {
     .store(8, PEER_VALUE, direction + MEMORY.TICK, register(1))
     .do(2, '=', 0)
     .label('same tick')
-    .load(4, 1, FRAME, KEPT_LENGTH)
-    .jumpIf(1, '>', SMALL_BYTES, 'no flood')
     .do(2, '+=', 1)
     .store(4, PEER_VALUE, direction + MEMORY.PACKETS, register(2))
     .jumpIf(2, '>', FLOOD_PACKETS, 'slow')
-    .label('no flood')
     .load(8, 1, PEER_VALUE, direction + MEMORY.SLOW_AT)
     .do(0, '-=', register(1))
     .do(1, '=', SLOW_NS)
