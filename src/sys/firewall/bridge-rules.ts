@@ -4,8 +4,8 @@
  */
 import { overlaps, tryParsePrefix } from '../../model/address.js';
 import type { BridgeDrop, BridgeFirewall } from '../../model/docker/bridge.js';
-import { type BridgeQuestion, ObserveError, SystemError } from '../../ports.js';
-import type { ProgramOutput, RunProgram } from '../run-program.js';
+import { type BridgeQuestion, ObserveError } from '../../ports.js';
+import type { RunProgram } from '../run-program.js';
 import {
   DOCKER_TABLE,
   type NftRule,
@@ -13,12 +13,12 @@ import {
   masquerades as nftMasquerades,
   nftRules,
 } from './docker-nft.js';
+import { outputIfInstalled } from './installed-program.js';
 import { words } from './iptables-chain.js';
-import { legacyTables } from './legacy-tables.js';
 import { readError } from './program-errors.js';
-import { dropsOnWay, type SavedTables, savedTables } from './rule-walk.js';
-
-const DEADLINE_MS = 10_000;
+import { savedRules } from './rule-programs.js';
+import { dropsOnWay } from './rule-walk.js';
+import type { SavedTables } from './saved-tables.js';
 
 export class BridgeRules {
   readonly #run: RunProgram;
@@ -29,30 +29,20 @@ export class BridgeRules {
 
   /** A program that is not installed has made no rule. */
   async read(question: BridgeQuestion, signal: AbortSignal): Promise<BridgeFirewall> {
-    const [saved, rules] = await Promise.all([this.#saved(signal), this.#docker(signal)]);
+    const [saved, rules] = await Promise.all([savedRules(this.#run, signal), this.#docker(signal)]);
     return {
-      masquerades: saved.some((tables) => isMasqueraded(tables, question)) || nftMasquerades(rules, question),
-      drops: [...saved.flatMap((tables) => iptablesDrops(tables, question)), ...nftDrops(rules, question)],
+      masquerades:
+        saved.some(({ tables }) => isMasqueraded(tables, question)) || nftMasquerades(rules, question),
+      drops: [
+        ...saved.flatMap(({ tables }) => iptablesDrops(tables, question)),
+        ...nftDrops(rules, question),
+      ],
     };
-  }
-
-  async #saved(signal: AbortSignal): Promise<readonly SavedTables[]> {
-    const programs = ['iptables-save', ...(legacyTables('ipv4').length > 0 ? ['iptables-legacy-save'] : [])];
-    const texts = await Promise.all(
-      programs.map(async (program) => {
-        const output = await this.#output({ program, args: [] }, signal);
-        if (output !== undefined && output.code !== 0)
-          throw readError(`read the rules with ${program}`, output);
-        return output?.stdout ?? '';
-      }),
-    );
-    // Where iptables is the legacy one itself, both print the same.
-    return [...new Set(texts)].map(savedTables);
   }
 
   async #docker(signal: AbortSignal): Promise<readonly NftRule[]> {
     const args = ['--json', 'list', 'table', 'ip', DOCKER_TABLE];
-    const output = await this.#output({ program: 'nft', args }, signal);
+    const output = await outputIfInstalled(this.#run, { program: 'nft', args }, signal);
     if (output === undefined || output.stderr.includes('No such file or directory')) return [];
     if (output.code !== 0) throw readError(`list table ip ${DOCKER_TABLE}`, output);
     try {
@@ -61,23 +51,11 @@ export class BridgeRules {
       throw new ObserveError(`Cannot list table ip ${DOCKER_TABLE}: nft printed something else`, { cause });
     }
   }
-
-  async #output(
-    command: { readonly program: string; readonly args: readonly string[] },
-    signal: AbortSignal,
-  ): Promise<ProgramOutput | undefined> {
-    try {
-      return await this.#run({ ...command, deadlineMs: DEADLINE_MS }, signal);
-    } catch (error) {
-      if (error instanceof SystemError && error.code === 'ENOENT') return undefined;
-      throw error;
-    }
-  }
 }
 
 /** As Docker writes it: `-A POSTROUTING -s 4.0.100.0/24 ! -o docker0 -j MASQUERADE`. */
 function isMasqueraded(tables: SavedTables, { bridge, subnet }: BridgeQuestion): boolean {
-  return (tables.get('nat')?.get('POSTROUTING') ?? []).some((rule) => {
+  return (tables.get('nat')?.get('POSTROUTING')?.rules ?? []).some((rule) => {
     const [, , match, source = '', ...rest] = words(rule);
     const prefix = match === '-s' ? tryParsePrefix(source) : undefined;
     const isOfBridge = rest.join(' ').startsWith(`! -o ${bridge} -j `);

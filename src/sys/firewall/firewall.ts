@@ -10,16 +10,12 @@ import {
   type FoundForward,
   SystemError,
 } from '../../ports.js';
-import { wakeOnMulticast } from '../netlink/event-watch.js';
-import { NETLINK_NETFILTER } from '../netlink/socket.js';
 import { type RunProgram, runProgram } from '../run-program.js';
 import { BridgeRules } from './bridge-rules.js';
 import { FlannelRules } from './flannel-rules.js';
 import { IptablesChains } from './iptables.js';
 import { NftTables } from './nft.js';
-
-/** Every change by nft and by iptables over nf_tables (linux/netfilter/nfnetlink.h). */
-const NFNLGRP_NFTABLES = 7;
+import { watchRuleEvents } from './rule-events.js';
 
 /**
  * A program that is not installed has made nothing, so reading through it finds nothing; writing then rejects
@@ -91,7 +87,7 @@ export class HostFirewall implements Firewall {
   }
 
   watch(wake: () => void, signal: AbortSignal): void {
-    wakeOnMulticast(NETLINK_NETFILTER, [NFNLGRP_NFTABLES], wake, signal);
+    watchRuleEvents(wake, signal);
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import { FAMILIES, type Family } from '../../model/address.js';
 import type { FlannelRulesState } from '../../model/objects.js';
-import { ObserveError, SystemError } from '../../ports.js';
-import type { Command, ProgramOutput, RunProgram } from '../run-program.js';
+import { ObserveError } from '../../ports.js';
+import type { ProgramOutput, RunProgram } from '../run-program.js';
+import { outputIfInstalled } from './installed-program.js';
 import { type ChainListing, parseListing, removal } from './iptables-chain.js';
 import { legacyTables } from './legacy-tables.js';
 import { NFT_FAMILY, removal as tableRemoval } from './nft-table.js';
@@ -18,7 +19,6 @@ const LEGACY = { ipv4: 'iptables-legacy', ipv6: 'ip6tables-legacy' } as const sa
   string
 >;
 const WAIT = ['-w', '5'];
-const DEADLINE_MS = 10_000;
 
 /** As nft lists them (libnftables-json(5)). */
 interface NftChain {
@@ -65,7 +65,11 @@ export class FlannelRules {
     if (listing === undefined) return;
     const program = `${LEGACY[family]}-restore`;
     const input = removal(name, listing, 'nat');
-    const output = await this.#output({ program, args: ['--noflush', ...WAIT], input }, signal);
+    const output = await outputIfInstalled(
+      this.#run,
+      { program, args: ['--noflush', ...WAIT], input },
+      signal,
+    );
     if (output?.code !== 0) throw writeError(`delete chain ${name} with ${program}`, output ?? NOT_INSTALLED);
   }
 
@@ -99,7 +103,7 @@ export class FlannelRules {
   }
 
   async #nftList<T>(what: string, args: readonly string[], signal: AbortSignal): Promise<readonly T[]> {
-    const output = await this.#output({ program: 'nft', args: ['--json', ...args] }, signal);
+    const output = await outputIfInstalled(this.#run, { program: 'nft', args: ['--json', ...args] }, signal);
     if (output === undefined) return [];
     const action = `nft ${args.join(' ')}`;
     if (output.code !== 0) throw readError(action, output);
@@ -114,7 +118,7 @@ export class FlannelRules {
   }
 
   async #change(commands: string, action: string, signal: AbortSignal): Promise<void> {
-    const output = await this.#output({ program: 'nft', args: ['--json', commands] }, signal);
+    const output = await outputIfInstalled(this.#run, { program: 'nft', args: ['--json', commands] }, signal);
     if (output?.code !== 0) throw writeError(action, output ?? NOT_INSTALLED);
   }
 
@@ -122,23 +126,14 @@ export class FlannelRules {
   async #legacyListing(family: Family, signal: AbortSignal): Promise<ChainListing | undefined> {
     if (!legacyTables(family).includes('nat')) return undefined;
     const program = LEGACY[family];
-    const output = await this.#output({ program, args: [...WAIT, '-t', 'nat', '-S'] }, signal);
+    const output = await outputIfInstalled(
+      this.#run,
+      { program, args: [...WAIT, '-t', 'nat', '-S'] },
+      signal,
+    );
     if (output === undefined) return undefined;
     if (output.code !== 0) throw readError(`list the rules of ${program}`, output);
     return parseListing(output.stdout, CHAIN);
-  }
-
-  /** Undefined when the program is not installed. */
-  async #output(
-    command: Omit<Command, 'deadlineMs'>,
-    signal: AbortSignal,
-  ): Promise<ProgramOutput | undefined> {
-    try {
-      return await this.#run({ ...command, deadlineMs: DEADLINE_MS }, signal);
-    } catch (error) {
-      if (error instanceof SystemError && error.code === 'ENOENT') return undefined;
-      throw error;
-    }
   }
 }
 

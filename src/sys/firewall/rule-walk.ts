@@ -4,9 +4,7 @@
  */
 import { contains, overlaps, type Prefix, tryParsePrefix } from '../../model/address.js';
 import { words } from './iptables-chain.js';
-
-/** Table → chain → its rules, each as `iptables-save` prints it. */
-export type SavedTables = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+import type { SavedTable } from './saved-tables.js';
 
 export interface Way {
   readonly in: string;
@@ -22,31 +20,14 @@ export interface Drop {
   readonly rule: string;
 }
 
-export function savedTables(text: string): SavedTables {
-  const tables = new Map<string, Map<string, string[]>>();
-  let chains = new Map<string, string[]>();
-  for (const line of text.split('\n')) {
-    if (line.startsWith('*')) {
-      chains = new Map();
-      tables.set(line.slice(1), chains);
-    } else if (line.startsWith(':')) chains.set(line.slice(1).split(' ')[0] ?? '', []);
-    else if (line.startsWith('-A ')) chains.get(line.split(' ')[1] ?? '')?.push(line);
-  }
-  return tables;
-}
-
 /** In the order in which the packets meet them. */
-export function dropsOnWay(
-  chains: ReadonlyMap<string, readonly string[]>,
-  from: string,
-  way: Way,
-): readonly Drop[] {
+export function dropsOnWay(chains: SavedTable, from: string, way: Way): readonly Drop[] {
   const drops: Drop[] = [];
   const accepted: Prefix[] = [];
 
   /** True when no packet on the way comes out of the chain again. */
   function follow(chain: string): boolean {
-    for (const rule of chains.get(chain) ?? []) {
+    for (const rule of chains.get(chain)?.rules ?? []) {
       const { target, goesTo, share, to, asksMore, asksForPort } = readRule(rule, way);
       if (share === 'none') continue;
       const isAll = share === 'all' && !asksMore && !asksForPort;
