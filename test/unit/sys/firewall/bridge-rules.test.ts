@@ -5,6 +5,7 @@ import { parsePrefix } from '../../../../src/model/address.js';
 import { type BridgeQuestion, ObserveError, PrivilegeError, SystemError } from '../../../../src/ports.js';
 import { BridgeRules } from '../../../../src/sys/firewall/bridge-rules.js';
 import type { ProgramOutput } from '../../../../src/sys/run-program.js';
+import { DOCKER_20, DOCKER_28, UNPUBLISHED } from './printed-rules.js';
 
 const QUESTION: BridgeQuestion = {
   bridge: 'docker0',
@@ -27,70 +28,6 @@ function read({ saved = '', nft = NO_TABLE }: Programs) {
   return rules.read(QUESTION, signal);
 }
 
-/** As Docker 20.10 and flannelette leave the filter table. */
-const DOCKER_20 = `*filter
-:INPUT ACCEPT [0:0]
-:FORWARD DROP [0:0]
-:OUTPUT ACCEPT [0:0]
-:DOCKER - [0:0]
-:DOCKER-ISOLATION-STAGE-1 - [0:0]
-:DOCKER-ISOLATION-STAGE-2 - [0:0]
-:DOCKER-USER - [0:0]
-:FLANNEL-FWD - [0:0]
--A FORWARD -j DOCKER-USER
--A FORWARD -j DOCKER-ISOLATION-STAGE-1
--A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A FORWARD -o docker0 -j DOCKER
--A FORWARD -i docker0 ! -o docker0 -j ACCEPT
--A FORWARD -i docker0 -o docker0 -j ACCEPT
--A FORWARD -m comment --comment flannelette -j FLANNEL-FWD
--A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
--A DOCKER-ISOLATION-STAGE-1 -j RETURN
--A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
--A DOCKER-ISOLATION-STAGE-2 -j RETURN
--A DOCKER-USER -j RETURN
--A FLANNEL-FWD -s 4.0.0.0/16 -m comment --comment flannelette -j ACCEPT
--A FLANNEL-FWD -d 4.0.0.0/16 -m comment --comment flannelette -j ACCEPT
-COMMIT
-*nat
-:PREROUTING ACCEPT [0:0]
-:POSTROUTING ACCEPT [0:0]
--A POSTROUTING -s 4.0.100.0/24 ! -o docker0 -j MASQUERADE
--A POSTROUTING -s 172.18.0.0/16 ! -o br-3cdb1cb92a36 -j MASQUERADE
-COMMIT
-`;
-
-const UNPUBLISHED = '-A DOCKER ! -i docker0 -o docker0 -j DROP';
-const DOCKER_28 = `*raw
-:PREROUTING ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
--A PREROUTING -d 4.0.100.2/32 ! -i docker0 -j DROP
--A PREROUTING -d 172.18.0.2/32 ! -i br-4d44c079d811 -j DROP
-COMMIT
-*filter
-:INPUT ACCEPT [0:0]
-:FORWARD ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
-:DOCKER - [0:0]
-:DOCKER-BRIDGE - [0:0]
-:DOCKER-CT - [0:0]
-:DOCKER-FORWARD - [0:0]
-:DOCKER-INTERNAL - [0:0]
-:DOCKER-USER - [0:0]
--A FORWARD -j DOCKER-USER
--A FORWARD -j DOCKER-FORWARD
--A DOCKER -d 4.0.100.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 443 -j ACCEPT
--A DOCKER ! -i br-4d44c079d811 -o br-4d44c079d811 -j DROP
-${UNPUBLISHED}
--A DOCKER-BRIDGE -o br-4d44c079d811 -j DOCKER
--A DOCKER-BRIDGE -o docker0 -j DOCKER
--A DOCKER-CT -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A DOCKER-FORWARD -j DOCKER-CT
--A DOCKER-FORWARD -j DOCKER-INTERNAL
--A DOCKER-FORWARD -j DOCKER-BRIDGE
--A DOCKER-FORWARD -i docker0 -j ACCEPT
-COMMIT
-`;
 const DIRECT = '-t raw -A PREROUTING -d 4.0.100.2/32 ! -i docker0 -j DROP';
 
 describe("Docker's rules by iptables", () => {
