@@ -19,6 +19,7 @@ import { networkSection } from './network-section.js';
 import { storeSection } from './store-section.js';
 
 const WORKERS_WANT = 'must be auto, or 1 to 64';
+const FAST_PATH_WANT = 'must be auto, true or false';
 
 const dataplane = section({
   workers: z
@@ -37,10 +38,11 @@ const dataplane = section({
     .describe(
       'Whether the kernel is asked to move many packets at once (TSO, USO, UDP_SEGMENT, UDP_GRO). What it refuses is done without either way; false is for finding out whether one of them is to blame.',
     ),
-  fastPath: flag()
-    .default(false)
+  fastPath: z
+    .union([z.literal('auto'), flag()], { error: FAST_PATH_WANT })
+    .default('auto')
     .describe(
-      "Whether the kernel itself carries packets that need nothing special (eBPF, Linux 6.6 or later), in the same format: a ping takes a sixth of the time. Rules of the host's own firewall for the datagrams between hosts (INPUT and OUTPUT) do not see those. Where the kernel refuses, the packet loop carries all.",
+      "Whether the kernel itself carries packets that need nothing special (eBPF, Linux 6.6 or later), in the same format: a ping takes a sixth of the time. Rules of the host's own firewall for the datagrams between hosts (INPUT and OUTPUT) do not see those: auto leaves it where there are any, and with offload: false; true does not look. Where the kernel refuses, the packet loop carries all.",
     ),
 });
 

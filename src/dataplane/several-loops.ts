@@ -110,6 +110,10 @@ export class SeveralLoops implements DataPlane {
     };
   }
 
+  refusals(): readonly string[] {
+    return [...new Set(this.#loops.flatMap((loop) => loop.refusals()))];
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#wakes.add(wake);

@@ -79,11 +79,14 @@ export interface DataplaneSection {
   readonly sourceCheck: SourceCheck;
   /** False: every packet moves by itself, whatever the kernel can do for many at once. */
   readonly offload: boolean;
-  /** True: the kernel is asked to carry packets that need nothing special past the loop. */
-  readonly fastPath: boolean;
+  /** Whether the kernel is asked to carry packets that need nothing special past the loop. */
+  readonly fastPath: FastPathWish;
 }
 
 export type SourceCheck = 'strict' | 'peer' | 'off';
+
+/** `auto`: where nothing on this host would have to see the datagrams that the kernel then carries. */
+export type FastPathWish = boolean | 'auto';
 
 /** Absolute paths. */
 export interface FilesSection {

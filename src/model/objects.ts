@@ -3,7 +3,7 @@
  * only, normalised, as plain JSON: what is not in it is never compared and never changed.
  */
 import type { Address, Prefix } from './address.js';
-import type { SourceCheck } from './config.js';
+import type { FastPathWish, SourceCheck } from './config.js';
 import type { Desired } from './diff.js';
 import type { FoundDockerBridge } from './docker/bridge.js';
 import type { DockerSettings } from './docker/daemon-json.js';
@@ -217,7 +217,7 @@ export interface ForwarderState {
   /** Whether the kernel is asked to move many packets at once. */
   readonly offload: boolean;
   /** Whether the kernel is asked to carry packets that need nothing special past the loop. */
-  readonly fastPath: boolean;
+  readonly fastPath: FastPathWish;
 }
 
 /** A row of the packet loop's table: packets to `subnet` go to `publicIp:port`. */

@@ -64,6 +64,8 @@ export interface DataPlane {
   capture(question: CaptureQuestion, signal: AbortSignal): Promise<PacketCapture>;
   /** Of the TUN and the socket in use; all false when there is none. */
   offloads(): Offloads;
+  /** What was asked of the kernel and is not had, each with the reason; for the operator. */
+  refusals(): readonly string[];
   /** Wakes when the loop stopped, lost its TUN or socket, or confirmed something. */
   watch(wake: () => void, signal: AbortSignal): void;
 }

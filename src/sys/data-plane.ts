@@ -70,7 +70,7 @@ export function createDataPlane({ log, early = false }: DataPlaneOptions): DataP
     if (early) dataPlane.start();
     return dataPlane;
   });
-  const loadFastPath = async () => (await import('./fast-path.js')).openFastPath;
+  const loadFastPath = async () => (await import('./fast-path.js')).hostFastPath();
   return new WithFastPath(loops, loadFastPath, log, systemClock);
 }
 
@@ -167,6 +167,11 @@ class WorkerDataPlane implements DataPlane {
       // Whatever comes here has come to the loop.
       fastPath: false,
     };
+  }
+
+  /** It does without whatever the kernel refuses. */
+  refusals(): readonly string[] {
+    return [];
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

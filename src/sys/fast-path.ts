@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { endianness, networkInterfaces } from 'node:os';
-import type { CountersBySubnet, FastPath } from '../dataplane/fast-path/fast-path.js';
+import type { CountersBySubnet, FastPath, FastPathHost } from '../dataplane/fast-path/fast-path.js';
 import { inboundProgram } from '../dataplane/fast-path/inbound-program.js';
 import { outboundProgram } from '../dataplane/fast-path/outbound-program.js';
 import {
@@ -22,6 +22,7 @@ import type { ForwarderState, PeerState } from '../model/objects.js';
 import { SystemError } from '../ports.js';
 import { ipv4Key } from '../wire/ipv4.js';
 import * as bpf from './bpf.js';
+import { HostRules } from './firewall/host-rules.js';
 import { hasIpsecPolicies } from './ipsec.js';
 import * as libc from './libc.js';
 import { linkIndex } from './packet-devices.js';
@@ -44,8 +45,17 @@ interface Link {
   readonly index: number;
 }
 
-/** Throws SystemError when the kernel, or what else is on this host, is against it. */
-export function openFastPath(state: ForwarderState): FastPath {
+export function hostFastPath(): FastPathHost {
+  return {
+    open: openFastPath,
+    lookOut({ bind: { address, port } }, signal) {
+      const rules = new HostRules(signal);
+      return async () => rules.look({ address, port, link: linkOf(address).name });
+    },
+  };
+}
+
+function openFastPath(state: ForwarderState): FastPath {
   if (endianness() !== 'LE') throw refusal('the processor is big-endian', 'ENOTSUP');
   const tun = linkNamed(state.tun);
   const card = linkOf(state.bind.address);
@@ -65,6 +75,8 @@ export function openFastPath(state: ForwarderState): FastPath {
       bpf.createPrefixMap({ keyBytes: PEER_KEY_BYTES, valueBytes: PEER_BYTES, entries: MOST_PEERS }),
     );
     const { mtu, subnetBase, subnetMask, publicIp, bindAddress, port } = rulesOf(state);
+    // What is left to us has looked at the rules for this link alone.
+    const leavesBy = state.fastPath === 'auto' ? card.index : undefined;
     const settings = {
       peers,
       mtu,
@@ -74,6 +86,7 @@ export function openFastPath(state: ForwarderState): FastPath {
       bindAddress,
       port,
       tunIndex: tun.index,
+      leavesBy,
     };
     // One by one: a kernel that attaches none has loaded one for nothing.
     opened(bpf.attachProgram(opened(bpf.loadProgram(outboundProgram(settings))), tun.index, 'egress'));

@@ -15,7 +15,7 @@ import { dropOf, verdictFromNetwork } from '../../src/dataplane/verdict.js';
 import { parseAddress, parsePrefix } from '../../src/model/address.js';
 import type { ForwarderState, PeerState } from '../../src/model/objects.js';
 import { systemClock } from '../../src/sys/clock.js';
-import { openFastPath } from '../../src/sys/fast-path.js';
+import { hostFastPath } from '../../src/sys/fast-path.js';
 import * as libc from '../../src/sys/libc.js';
 import { linkIndex, openTun, openUdpSocket } from '../../src/sys/packet-devices.js';
 import { kernelTuns } from '../../src/sys/tun.js';
@@ -90,8 +90,8 @@ class Wires {
   readonly #socket = openUdpSocket(STATE.bind.address, PORT, false, false);
   readonly #buffer = new Uint8Array(65_600);
 
-  constructor() {
-    this.path = openFastPath(STATE);
+  constructor(state: ForwarderState) {
+    this.path = hostFastPath().open(state);
     this.path.set(PEER);
   }
 
@@ -208,11 +208,11 @@ function sentAs(packet: Uint8Array): Uint8Array {
   });
 }
 
-function onWires(body: (wires: Wires) => Promise<void>): Promise<void> {
+function onWires(body: (wires: Wires) => Promise<void>, state = STATE): Promise<void> {
   return inFreshNamespace(async () => {
     for (const name of ['in0', 'flannel0']) kernelTuns.create(name, { multiQueue: false });
     await outputOf(['sh', '-euc', SET_UP]);
-    const wires = new Wires();
+    const wires = new Wires(state);
     try {
       // Until the kernel has noticed that somebody holds it, a TUN drops what it is given.
       await eventually('flannel0 takes packets', SOON_MS, async () =>
@@ -474,6 +474,25 @@ test('the way is the one that a datagram of the host would take', () =>
     await outputOf(['ip', 'route', 'replace', 'blackhole', '198.18.0.12']);
     assert.equal(await wayOut(wires, packet), 'slow');
   }));
+
+test('what is left to us goes out by the link of our address alone', () =>
+  onWires(
+    async (wires) => {
+      const packet = packetOf({ ...OUT, protocol: ICMP, payload: icmpOf(8) });
+      assert.equal(await wayOut(wires, packet), 'fast');
+      await outputOf([
+        'sh',
+        '-euc',
+        `ip link add other0 type veth peer name other1
+         ip link set other0 up
+         ip link set other1 up
+         ip neighbour add 198.18.0.12 lladdr 02:00:00:00:00:01 dev other0 nud permanent
+         ip route add 198.18.0.12 dev other0`,
+      ]);
+      assert.equal(await wayOut(wires, packet), 'slow');
+    },
+    { ...STATE, fastPath: 'auto' },
+  ));
 
 test('peers come, move and go with what was counted, and closed it carries nothing', () =>
   onWires(async (wires) => {

@@ -128,8 +128,12 @@ export class FakeDataPlane implements DataPlane {
 
   offloads(): Offloads {
     const isRunning = this.#state !== undefined;
-    const fastPath = !this.refusesFastPath && this.#state?.fastPath === true;
+    const fastPath = !this.refusesFastPath && isRunning && this.#state?.fastPath !== false;
     return { tso: isRunning, uso: isRunning, udpSegment: isRunning, udpGro: isRunning, fastPath };
+  }
+
+  refusals(): readonly string[] {
+    return this.refusesFastPath ? ['the packet loop carries every packet: no such kernel'] : [];
   }
 
   watch(wake: () => void, signal: AbortSignal): void {

@@ -13,6 +13,8 @@ import { outputOf } from '../lab/process.js';
 const QUESTION = { address: parseAddress('192.0.2.10'), port: 8285, link: 'eth0' };
 const DEADLINE_MS = 5_000;
 const { signal } = new AbortController();
+/** Of the test that runs. */
+let end: AbortController;
 
 async function script(text: string): Promise<void> {
   await outputOf(['sh', '-euc', text]);
@@ -23,7 +25,8 @@ function test(name: string, body: () => Promise<void>): void {
   it(name, () =>
     inFreshNamespace(async () => {
       await script('ip link add eth0 type veth peer name eth1');
-      await body();
+      end = new AbortController();
+      await body().finally(() => end.abort());
     }),
   );
 }
@@ -121,11 +124,11 @@ END`,
 ];
 
 test('rules for the datagrams are found, and others are no matter', async () => {
-  const rules = new HostRules();
-  assert.equal(await rules.look(QUESTION, signal), undefined);
+  const rules = new HostRules(end.signal);
+  assert.equal(await rules.look(QUESTION), undefined);
   for (const { name, rules: text, found } of RULESETS) {
     await script(text);
-    assert.equal(await rules.look(QUESTION, signal), found, name);
+    assert.equal(await rules.look(QUESTION), found, name);
     await script('nft flush ruleset');
   }
 });
@@ -146,13 +149,13 @@ test('rules of our own are no matter', async () => {
     { family: 'ipv4', chain: 'FLANNEL-FWD', accept: [network], jump: true, unreadable: [] },
     signal,
   );
-  assert.equal(await new HostRules().look(QUESTION, signal), undefined);
+  assert.equal(await new HostRules(end.signal).look(QUESTION), undefined);
 });
 
 /** With how often the programs were asked. */
 function counting() {
   const count = { asked: 0 };
-  const rules = new HostRules((command, abort) => {
+  const rules = new HostRules(end.signal, (command, abort) => {
     if (command.program === 'nft') count.asked++;
     return runProgram(command, abort);
   });
@@ -161,59 +164,44 @@ function counting() {
 
 test('the programs are asked again when something has changed', async () => {
   const { rules, count } = counting();
-  const watch = new AbortController();
-  let woken = 0;
-  try {
-    rules.watch(() => woken++, watch.signal);
-    await rules.look(QUESTION, signal);
-    await rules.look(QUESTION, signal);
-    assert.equal(count.asked, 1);
-    await rules.look({ ...QUESTION, port: 8472 }, signal);
-    assert.equal(count.asked, 2);
-    await script('iptables -A INPUT -p udp -j LOG');
-    await eventually('an event', DEADLINE_MS, () => assert.notEqual(woken, 0));
-    assert.equal(await rules.look(QUESTION, signal), 'iptables -t filter -A INPUT -p udp -j LOG');
-  } finally {
-    watch.abort();
-  }
-  const before = count.asked;
-  await rules.look(QUESTION, signal);
-  assert.equal(count.asked, before + 1, 'nobody tells of changes any more');
+  await rules.look(QUESTION);
+  await rules.look(QUESTION);
+  assert.equal(count.asked, 1);
+  await rules.look({ ...QUESTION, port: 8472 });
+  assert.equal(count.asked, 2);
+  await script('iptables -A INPUT -p udp -j LOG');
+  await eventually('an event', DEADLINE_MS, async () =>
+    assert.equal(await rules.look(QUESTION), 'iptables -t filter -A INPUT -p udp -j LOG'),
+  );
 });
 
 test('the programs are asked always when there are legacy tables', async () => {
   const { rules, count } = counting();
-  const watch = new AbortController();
-  try {
-    rules.watch(() => {}, watch.signal);
-    await script('iptables-legacy -w 5 -t mangle -A PREROUTING -p tcp -j DROP');
-    assert.equal(await rules.look(QUESTION, signal), undefined);
-    await script('iptables-legacy -w 5 -t mangle -A OUTPUT -p udp -j DROP');
-    assert.equal(await rules.look(QUESTION, signal), 'iptables-legacy -t mangle -A OUTPUT -p udp -j DROP');
-    assert.equal(count.asked, 2);
-  } finally {
-    watch.abort();
-  }
+  await script('iptables-legacy -w 5 -t mangle -A PREROUTING -p tcp -j DROP');
+  assert.equal(await rules.look(QUESTION), undefined);
+  await script('iptables-legacy -w 5 -t mangle -A OUTPUT -p udp -j DROP');
+  assert.equal(await rules.look(QUESTION), 'iptables-legacy -t mangle -A OUTPUT -p udp -j DROP');
+  assert.equal(count.asked, 2);
 });
 
 test("a legacy iptables does not answer for nft's table of the same name", async () => {
   await script('iptables-legacy -w 5 -A INPUT -p tcp -j DROP; iptables -A INPUT -p udp -j DROP');
-  const rules = new HostRules((command, abort) => {
+  const rules = new HostRules(end.signal, (command, abort) => {
     const program = command.program.replace(/^iptables-save$/, 'iptables-legacy-save');
     return runProgram({ ...command, program }, abort);
   });
-  const found = await rules.look(QUESTION, signal);
+  const found = await rules.look(QUESTION);
   assert.equal(found, 'nft ip filter INPUT meta l4proto udp drop');
 });
 
 test('a qdisc at the ingress of the link counts', async () => {
-  const rules = new HostRules();
+  const rules = new HostRules(end.signal);
   await script('tc qdisc add dev eth1 clsact; tc qdisc add dev eth0 root pfifo');
-  assert.equal(await rules.look(QUESTION, signal), undefined);
+  assert.equal(await rules.look(QUESTION), undefined);
   for (const kind of ['clsact', 'ingress']) {
     await script(`tc qdisc add dev eth0 ${kind}`);
-    assert.equal(await rules.look(QUESTION, signal), `tc qdisc ${kind} on eth0`);
+    assert.equal(await rules.look(QUESTION), `tc qdisc ${kind} on eth0`);
     await script(`tc qdisc del dev eth0 ${kind}`);
   }
-  assert.equal(await rules.look(QUESTION, signal), undefined);
+  assert.equal(await rules.look(QUESTION), undefined);
 });

@@ -268,10 +268,24 @@ const OTHERS: readonly Mutation[] = [
   },
   {
     file: 'dataplane/fast-path/with-fast-path',
-    text: '&& this.#captures === 0',
-    replacement: '',
+    text: 'this.#captures === 0 ? this.#allowed() : undefined',
+    replacement: 'this.#allowed()',
     does: 'hides packets from a capture',
     red: ['unit/dataplane/fast-path'],
+  },
+  {
+    file: 'dataplane/fast-path/with-fast-path',
+    text: ' && equalJson(state, this.#unseen)',
+    replacement: '',
+    does: 'passes by a firewall that nobody was asked about',
+    red: ['unit/dataplane/fast-path'],
+  },
+  {
+    file: 'dataplane/fast-path/outbound-program',
+    text: "program.load(4, 0, FRAME, FIB_INDEX).jumpIf(0, '!=', leavesBy, 'slow');",
+    replacement: ';',
+    does: 'goes out where nobody has looked at the rules',
+    red: ['alone/fast-path-programs'],
   },
   {
     file: 'dataplane/verdict',

@@ -19,7 +19,7 @@ const DEFAULTS: Config = {
     prefix: '/coreos.com/network',
     leaseTtlSeconds: 86400,
   },
-  dataplane: { workers: 'auto', sourceCheck: 'strict', offload: true, fastPath: false },
+  dataplane: { workers: 'auto', sourceCheck: 'strict', offload: true, fastPath: 'auto' },
   files: { subnetEnv: '/run/flannel/subnet.env', dockerOptions: '/run/flannel/docker' },
   docker: { mode: 'options-file', daemonJson: '/etc/docker/daemon.json', bridge: 'docker0' },
   monitoring: { address: parseAddress('127.0.0.1') },

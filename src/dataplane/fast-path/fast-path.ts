@@ -16,5 +16,16 @@ export interface FastPath {
   close(): CountersBySubnet;
 }
 
-/** Makes one that knows no peer yet. Throws SystemError when the kernel, or what else is on this host, is against it. */
-export type OpenFastPath = (state: ForwarderState) => FastPath;
+/**
+ * What would have to see the datagrams between hosts, and would not see those that the fast path carries; undefined when there is
+ * nothing. Costs little when nothing has changed. Rejects when it cannot be known.
+ */
+export type FindOnlooker = () => Promise<string | undefined>;
+
+/** What of this host it takes. */
+export interface FastPathHost {
+  /** Makes one that knows no peer yet. Throws SystemError when the kernel, or what else is on this host, is against it. */
+  open(state: ForwarderState): FastPath;
+  /** Until `signal` aborts. Throws SystemError when that is not possible. */
+  lookOut(state: ForwarderState, signal: AbortSignal): FindOnlooker;
+}

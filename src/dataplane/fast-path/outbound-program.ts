@@ -256,7 +256,7 @@ function changeHead(program: Assembler, bytes: number): void {
  * As for a datagram of the host itself: rules, gateways and the MTU of the way are respected. Without a route the loop has to say so, and
  * without a neighbour it has to find one.
  */
-function findRoute(program: Assembler, { bindAddress, port }: FastPathSettings): void {
+function findRoute(program: Assembler, { bindAddress, port, leavesBy }: FastPathSettings): void {
   for (let offset = FIB; offset < OWN_STACK; offset += 8) program.store(8, FRAME, offset, 0);
   program
     .store(1, FRAME, FIB, AF_INET)
@@ -277,9 +277,9 @@ function findRoute(program: Assembler, { bindAddress, port }: FastPathSettings):
     .do(3, '=', FIB_BYTES)
     .do(4, '=', 0)
     .call(FIB_LOOKUP)
-    .jumpIf(0, '!=', 0, 'slow')
-    .load(1, 0, FRAME, FIB)
-    .store(4, FRAME, NEIGHBOUR, register(0));
+    .jumpIf(0, '!=', 0, 'slow');
+  if (leavesBy !== undefined) program.load(4, 0, FRAME, FIB_INDEX).jumpIf(0, '!=', leavesBy, 'slow');
+  program.load(1, 0, FRAME, FIB).store(4, FRAME, NEIGHBOUR, register(0));
   for (let word = 0; word < ADDRESS_BYTES; word += 4) {
     program.load(4, 0, FRAME, FIB_DESTINATION + word).store(4, FRAME, NEIGHBOUR + 4 + word, register(0));
   }

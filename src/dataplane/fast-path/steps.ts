@@ -20,6 +20,8 @@ export interface FastPathSettings {
   /** Of the longest packet, in bytes. */
   readonly mtu: number;
   readonly tunIndex: number;
+  /** Index of the only link that datagrams may go out by; undefined when they may by any. */
+  readonly leavesBy: number | undefined;
 }
 
 export const CONTEXT: Register = 6;

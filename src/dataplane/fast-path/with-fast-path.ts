@@ -2,6 +2,7 @@
  * A data plane with a fast path beside its loops: what the kernel carries by itself does not come to them.
  *
  * - It is there only while the loops are, with the same peers: whatever it does not carry, they do.
+ * - Where it is left to us whether there is one, there is none as long as anything on the host would have to see the datagrams.
  * - What refuses it is told once, and tried again now and then; the loops carry every packet meanwhile.
  * - A capture shows every packet, so there is no fast path while one lasts.
  */
@@ -21,18 +22,22 @@ import {
 } from '../../ports.js';
 import type { PeerChange } from '../peer-rows.js';
 import { FastCounts } from './fast-counts.js';
-import type { FastPath, OpenFastPath } from './fast-path.js';
+import type { FastPath, FastPathHost, FindOnlooker } from './fast-path.js';
 
 /** Links may be replaced under it, and what refused it may have gone. */
 const LOOK_EVERY_MS = 5_000;
+/** Programs are started to look for onlookers: not while this host is becoming ready, and not for each of many changes. */
+const LEAST_PAUSE_MS = 1_000;
+/** A host whose many rules change all the time is not kept busy by looking through them. */
+const PAUSE_PER_LOOK = 100;
 
 export class WithFastPath implements DataPlane {
   readonly #loops: DataPlane;
-  readonly #load: () => Promise<OpenFastPath>;
+  readonly #load: () => Promise<FastPathHost>;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #counts = new FastCounts();
-  #open: OpenFastPath | undefined;
+  #host: FastPathHost | undefined;
   #path: FastPath | undefined;
   /** Whom it knows. */
   readonly #known = new Map<Prefix, PeerState>();
@@ -42,11 +47,13 @@ export class WithFastPath implements DataPlane {
   /** Of peers, that the loops are being told. */
   #changes = 0;
   #refusal = '';
+  /** The one that nothing on the host has to look on at. */
+  #unseen: ForwarderState | undefined;
   /** Ends the looking. */
   #looking = new AbortController();
 
   /** `load` is asked once, when a fast path is wanted first: who wants none does not wait for its code. */
-  constructor(loops: DataPlane, load: () => Promise<OpenFastPath>, log: Log, clock: Clock) {
+  constructor(loops: DataPlane, load: () => Promise<FastPathHost>, log: Log, clock: Clock) {
     this.#loops = loops;
     this.#load = load;
     this.#log = log;
@@ -71,9 +78,10 @@ export class WithFastPath implements DataPlane {
     this.#looking.abort();
     this.#looking = new AbortController();
     // Also when the loops do not obey: they may go on as they were, with the fast path that belongs to that.
-    if (state.fastPath) void this.#lookOn(this.#looking.signal);
+    if (state.fastPath === true) void this.#lookOn(this.#looking.signal);
+    if (state.fastPath === 'auto') void this.#lookOut(state, this.#looking.signal);
     await this.#loops.configure(state, signal);
-    if (state.fastPath) this.#open ??= await this.#load();
+    if (state.fastPath === true) this.#host ??= await this.#load();
     this.#settle();
   }
 
@@ -123,8 +131,15 @@ export class WithFastPath implements DataPlane {
 
   /** One that only makes way for a capture is not refused. */
   offloads(): Offloads {
-    const makesWay = this.#captures > 0 && this.#refusal === '' && this.#loops.forwarder()?.fastPath === true;
+    const makesWay = this.#captures > 0 && this.#refusal === '' && this.#allowed() !== undefined;
     return { ...this.#loops.offloads(), fastPath: makesWay || this.#path !== undefined };
+  }
+
+  refusals(): readonly string[] {
+    const isRefused =
+      this.#refusal !== '' && this.#path === undefined && this.#loops.forwarder() !== undefined;
+    const own = isRefused ? [`the packet loop carries every packet: ${this.#refusal}`] : [];
+    return [...this.#loops.refusals(), ...own];
   }
 
   watch(wake: () => void, signal: AbortSignal): void {
@@ -132,16 +147,47 @@ export class WithFastPath implements DataPlane {
   }
 
   #wanted(): ForwarderState | undefined {
+    return this.#captures === 0 ? this.#allowed() : undefined;
+  }
+
+  #allowed(): ForwarderState | undefined {
     const state = this.#loops.forwarder();
-    return state?.fastPath === true && this.#captures === 0 ? state : undefined;
+    const isAllowed =
+      state?.fastPath === true || (state?.fastPath === 'auto' && equalJson(state, this.#unseen));
+    return isAllowed ? state : undefined;
   }
 
   async #lookOn(signal: AbortSignal): Promise<void> {
-    const isOver = () => signal.aborted;
-    while (!isOver()) {
-      await this.#clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
-      if (!isOver()) this.#settle();
+    while (await this.#hasSlept(LOOK_EVERY_MS, signal)) this.#settle();
+  }
+
+  /** Where it is left to us whether there is one. */
+  async #lookOut(state: ForwarderState, signal: AbortSignal): Promise<void> {
+    let find: FindOnlooker | undefined;
+    let pauseMs = LEAST_PAUSE_MS;
+    while (await this.#hasSlept(pauseMs, signal)) {
+      const startedMs = this.#clock.boottimeMs();
+      let trouble: string | undefined;
+      try {
+        this.#host ??= await this.#load();
+        find ??= this.#host.lookOut(state, signal);
+        const onlooker = await find();
+        if (onlooker !== undefined) trouble = `the fast path would pass by ${onlooker}`;
+      } catch (error) {
+        trouble = asError(error).message;
+      }
+      if (signal.aborted) return;
+      this.#unseen = trouble === undefined ? state : undefined;
+      if (trouble !== undefined) this.#tell(trouble);
+      this.#settle();
+      pauseMs = Math.max(LEAST_PAUSE_MS, PAUSE_PER_LOOK * (this.#clock.boottimeMs() - startedMs));
     }
+  }
+
+  /** False once it is over. */
+  async #hasSlept(ms: number, signal: AbortSignal): Promise<boolean> {
+    await this.#clock.sleep(ms, signal).catch(() => {});
+    return !signal.aborted;
   }
 
   #settle(): void {
@@ -157,8 +203,8 @@ export class WithFastPath implements DataPlane {
     // It may have been made while the loops were being told something else.
     const isRight = equalJson(wanted, this.#state) && this.#agrees();
     if (!isRight || this.#path?.isInPlace() === false) this.#close();
-    if (wanted === undefined || this.#path !== undefined || this.#open === undefined) return;
-    this.#path = this.#open(wanted);
+    if (wanted === undefined || this.#path !== undefined || this.#host === undefined) return;
+    this.#path = this.#host.open(wanted);
     this.#state = wanted;
     this.#refusal = '';
     this.#guarded((path) => this.#set(path, this.#loops.peers()));
@@ -205,7 +251,8 @@ export class WithFastPath implements DataPlane {
   #tell(refusal: string): void {
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;
-    this.#log.warn({ error: refusal }, 'no fast path: the packet loop carries every packet');
+    const level = this.#loops.forwarder()?.fastPath === true ? 'warn' : 'info';
+    this.#log[level]({ reason: refusal }, 'no fast path: the packet loop carries every packet');
   }
 
   #close(): void {

@@ -3,6 +3,7 @@
  * packet loop in user space, and from there in a bare UDP datagram to that host.
  */
 import { baseOf } from '../address.js';
+import type { DataplaneSection, FastPathWish } from '../config.js';
 import type { Desired } from '../diff.js';
 import { addressKey, forwarderKey, linkKey, MAIN_TABLE, peerKey, routeKey, sysctlKey } from '../keys.js';
 import { linkAlias } from '../mark.js';
@@ -39,6 +40,10 @@ const OPTIONS = {
 
 /** The packet loop reads IPv4 headers, and flanneld's udp sends nothing else. */
 export const udp: Backend<typeof OPTIONS> = { type: 'udp', ipv4Only: true, options: OPTIONS, plan };
+
+/** Who wants to find out whether an offload is to blame wants every packet to come to the loop. */
+const fastPathOf = ({ offload, fastPath }: DataplaneSection): FastPathWish =>
+  fastPath === 'auto' && !offload ? false : fastPath;
 
 function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
   const { options, host, instance, dataplane, requires } = input;
@@ -125,7 +130,7 @@ function plan(input: BackendInput<ValuesOf<typeof OPTIONS>>): BackendPlan {
             bind: { address: bindAddress, port },
             sourceCheck: dataplane.sourceCheck,
             offload: dataplane.offload,
-            fastPath: dataplane.fastPath,
+            fastPath: fastPathOf(dataplane),
           },
           requires: onLink,
         },

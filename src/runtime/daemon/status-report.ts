@@ -62,7 +62,7 @@ export function statusReport({
       drops: Object.fromEntries(Object.entries(drops).filter(([, packets]) => packets > 0)),
       offloads: { ...dataPlane.offloads() },
     },
-    notes: [...notes(inputs, store), ...refusals(dataPlane)],
+    notes: [...notes(inputs, store), ...dataPlane.refusals()],
   };
 }
 
@@ -167,12 +167,6 @@ function notes(inputs: Inputs, store: StoreFollower): readonly string[] {
       )
     : [];
   return [...quarantined, ...ignored];
-}
-
-/** What the file asks of the kernel beyond what every kernel has, and does not get. */
-function refusals(dataPlane: DataPlane): readonly string[] {
-  const isRefused = dataPlane.forwarder()?.fastPath === true && !dataPlane.offloads().fastPath;
-  return isRefused ? ['fast path: refused, see the log; the packet loop carries every packet'] : [];
 }
 
 /** RFC 3339, UTC, milliseconds. */

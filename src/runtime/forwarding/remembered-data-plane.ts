@@ -116,6 +116,10 @@ export class RememberedDataPlane implements DataPlane {
     return this.#loop.offloads();
   }
 
+  refusals(): readonly string[] {
+    return this.#loop.refusals();
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     this.#loop.watch(wake, signal);
   }

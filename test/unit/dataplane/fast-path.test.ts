@@ -8,7 +8,7 @@ import { WithFastPath } from '../../../src/dataplane/fast-path/with-fast-path.js
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import type { CaptureQuestion } from '../../../src/model/captured-packet.js';
 import type { ForwarderState, PeerState } from '../../../src/model/objects.js';
-import { SystemError } from '../../../src/ports.js';
+import { type Log, SystemError } from '../../../src/ports.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeDataPlane } from '../../fakes/fake-data-plane.js';
 import { type FakeKernel, fakeHost } from '../../fakes/fake-kernel.js';
@@ -86,7 +86,12 @@ let kernel: FakeKernel;
 let loops: FakeDataPlane;
 let paths: FakeFastPath[];
 let refusal: SystemError | undefined;
+/** What would have to see the datagrams; an error when nobody can tell. */
+let onlooker: string | Error | undefined;
+let looks: number;
 let warnings: string[];
+let told: string[];
+let log: Log;
 let dataPlane: WithFastPath;
 
 beforeEach(() => {
@@ -97,6 +102,9 @@ beforeEach(() => {
   paths = [];
   refusal = undefined;
   warnings = [];
+  told = [];
+  onlooker = undefined;
+  looks = 0;
   const open = (state: ForwarderState) => {
     if (refusal !== undefined) throw refusal;
     const path = new FakeFastPath(state);
@@ -104,13 +112,18 @@ beforeEach(() => {
     return path;
   };
   const ignore = () => {};
-  const log = {
+  log = {
     debug: ignore,
-    info: ignore,
+    info: (fields: object) => told.push(JSON.stringify(fields)),
     warn: (fields: object) => warnings.push(JSON.stringify(fields)),
     error: ignore,
   };
-  dataPlane = new WithFastPath(loops, async () => open, log, clock);
+  const look = async () => {
+    looks++;
+    if (onlooker instanceof Error) throw onlooker;
+    return onlooker;
+  };
+  dataPlane = new WithFastPath(loops, async () => ({ open, lookOut: () => look }), log, clock);
 });
 
 function openPath(): FakeFastPath | undefined {
@@ -202,10 +215,77 @@ test('that is refused is told once for each reason, tried again, and no trouble 
   for (let look = 0; look < 3; look++) await clock.advance(LOOK_MS);
   assert.equal(dataPlane.offloads().fastPath, false);
   assert.deepEqual(dataPlane.forwarder(), STATE);
-  assert.deepEqual(warnings, ['{"error":"Cannot set up the fast path: no"}']);
+  assert.deepEqual(warnings, ['{"reason":"Cannot set up the fast path: no"}']);
   refusal = undefined;
   await clock.advance(LOOK_MS);
   assert.deepEqual(current().subnets(), [B.subnet]);
+});
+
+const AUTO: ForwarderState = { ...STATE, fastPath: 'auto' };
+const PAUSE_MS = 1_000;
+
+test('that is left to us comes once nothing has to look on, and goes when something has to', async () => {
+  onlooker = 'iptables -A INPUT -j DROP';
+  await dataPlane.configure(AUTO, signal);
+  await dataPlane.updatePeers({ set: [B], remove: [] }, signal);
+  assert.deepEqual([looks, dataPlane.refusals()], [0, []], 'the host becomes ready first');
+  await clock.advance(2 * PAUSE_MS);
+  const reason = 'the fast path would pass by iptables -A INPUT -j DROP';
+  assert.deepEqual([looks, openPath(), dataPlane.offloads().fastPath], [2, undefined, false]);
+  assert.deepEqual(dataPlane.refusals(), [`the packet loop carries every packet: ${reason}`]);
+  onlooker = undefined;
+  await clock.advance(PAUSE_MS);
+  assert.deepEqual(current().subnets(), [B.subnet]);
+  assert.deepEqual([dataPlane.offloads().fastPath, dataPlane.refusals()], [true, []]);
+  onlooker = 'tc qdisc clsact on eth0';
+  await clock.advance(PAUSE_MS);
+  assert.equal(openPath(), undefined);
+  onlooker = new SystemError('Cannot read the rules with iptables-save: no', 'EPERM');
+  await clock.advance(PAUSE_MS);
+  assert.equal(openPath(), undefined);
+  assert.match(dataPlane.refusals().join(), /Cannot read the rules/);
+  assert.deepEqual([told.length, warnings], [3, []]);
+});
+
+test('that is left to us is looked at anew for another state, and with a capture', async () => {
+  await dataPlane.configure(AUTO, signal);
+  await clock.advance(PAUSE_MS);
+  assert.deepEqual(current().madeFor, AUTO);
+  const capture = await dataPlane.capture(QUESTION, signal);
+  assert.deepEqual([openPath(), dataPlane.offloads().fastPath], [undefined, true]);
+  await capture.end(signal);
+  assert.deepEqual(current().madeFor, AUTO);
+  const shorter = { ...AUTO, mtu: 1400 };
+  await dataPlane.configure(shorter, signal);
+  assert.equal(openPath(), undefined);
+  await clock.advance(PAUSE_MS);
+  assert.deepEqual(current().madeFor, shorter);
+});
+
+test('a kernel without one is no trouble where it is left to us', async () => {
+  refusal = new SystemError('Cannot set up the fast path: no', 'EINVAL');
+  await dataPlane.configure(AUTO, signal);
+  for (let look = 0; look < 3; look++) await clock.advance(PAUSE_MS);
+  assert.deepEqual([told, warnings], [['{"reason":"Cannot set up the fast path: no"}'], []]);
+});
+
+test('looking that takes long is done less often', async () => {
+  const dawdling = new WithFastPath(
+    loops,
+    async () => ({
+      open: (state) => new FakeFastPath(state),
+      lookOut: (_, until) => async () => {
+        looks++;
+        await clock.sleep(100, until);
+        return undefined;
+      },
+    }),
+    log,
+    clock,
+  );
+  await dawdling.configure(AUTO, signal);
+  for (let second = 0; second < 21; second++) await clock.advance(1_000);
+  assert.equal(looks, 2);
 });
 
 test('that cannot be changed any more is given up', async () => {

@@ -106,14 +106,16 @@ test('several workers need a device with several queues', () => {
   assert.deepEqual([workers, sourceCheck], [2, 'off']);
 });
 
-for (const [offload, fastPath] of [
-  [true, false],
-  [false, true],
+for (const [offload, fastPath, told] of [
+  [true, false, false],
+  [false, true, true],
+  [true, 'auto', 'auto'],
+  [false, 'auto', false],
 ] as const) {
-  test(`the packet loop is told offload: ${offload} and fastPath: ${fastPath} as the file says`, () => {
+  test(`offload: ${offload} and fastPath: ${fastPath} of the file are fastPath: ${told} to the packet loop`, () => {
     const { objects } = backendPlan({ ...INPUT, dataplane: { ...INPUT.dataplane, offload, fastPath } });
     const { state } = objects.forwarder?.[0] ?? {};
-    assert.deepEqual([state?.offload, state?.fastPath], [offload, fastPath]);
+    assert.deepEqual([state?.offload, state?.fastPath], [offload, told]);
   });
 }
 

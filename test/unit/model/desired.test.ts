@@ -137,7 +137,7 @@ test("the article's host", () => {
           bind: { address: '10.8.65.66', port: 8285 },
           sourceCheck: 'strict',
           offload: true,
-          fastPath: false,
+          fastPath: 'auto',
         },
       },
     ],

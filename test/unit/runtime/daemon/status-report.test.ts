@@ -52,7 +52,7 @@ test('a daemon that is ready says where and since when', async () => {
         receivedPackets: 0,
         receivedBytes: 0,
         drops: {},
-        offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: false },
+        offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: true },
       },
       notes: [],
     });
@@ -136,7 +136,7 @@ test('of all reasons for drops only those with packets are shown', async () => {
       receivedPackets: 2,
       receivedBytes: 200,
       drops: { 'no peer': 4 },
-      offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: false },
+      offloads: { tso: true, uso: true, udpSegment: true, udpGro: true, fastPath: true },
     });
   });
 });
@@ -150,7 +150,7 @@ test('a fast path that is wanted shows whether it is in force, and a kernel that
       };
       assert.deepEqual(shown(), { fastPath: true, notes: [], ready: true });
       world.dataPlane.refusesFastPath = true;
-      const note = 'fast path: refused, see the log; the packet loop carries every packet';
+      const note = 'the packet loop carries every packet: no such kernel';
       assert.deepEqual(shown(), { fastPath: false, notes: [note], ready: true });
     },
     { text: `${DAEMON_CONFIG}dataplane: { fastPath: true }\n` },
