@@ -19,8 +19,8 @@ const LESS_IS_BETTER: ReadonlySet<FigureName> = new Set(['ping']);
 const COLOURS: Readonly<Record<PathName, string>> = {
   routing: '#b8bec6',
   vxlan: '#7a8794',
-  fast: '#0a3069',
-  offload: '#1f6feb',
+  auto: '#0a3069',
+  loop: '#1f6feb',
   single: '#a5c8ff',
   c: '#d29922',
 };

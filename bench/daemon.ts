@@ -1,4 +1,5 @@
 /** `flannelette run` as anybody would run it, and what its collector says of it. */
+import type { FastPathWish } from '../src/model/config.js';
 import type { Host } from '../test/lab/host.js';
 import type { LongProcess } from '../test/lab/process.js';
 import { flannelette } from '../test/lab/repository.js';
@@ -20,7 +21,7 @@ export async function startDaemon(
     offload,
     fastPath,
     workers,
-  }: { readonly offload: boolean; readonly fastPath: boolean; readonly workers: number },
+  }: { readonly offload: boolean; readonly fastPath: FastPathWish; readonly workers: number },
 ): Promise<TracedDaemon> {
   const peers = all.map(({ subnet, publicIp }) => `    - { subnet: ${subnet}.0/24, publicIP: ${publicIp} }`);
   await host.writeFile(

@@ -24,7 +24,7 @@ const FLOOD_SECONDS = 10;
 const TEN_MILLION = 10_000_000;
 /** What `node --trace-gc` prints of any thread's collector. */
 const COLLECTION = / ms: (Scavenge|Mark-Compact|Mark-sweep)/;
-const DAEMONS: readonly PathName[] = ['fast', 'offload', 'single'];
+const DAEMONS: readonly PathName[] = ['auto', 'loop', 'single'];
 
 /** Before anything is measured: what a process does for the first time it does slowly. */
 export async function warmUp(path: Path): Promise<void> {
@@ -64,7 +64,7 @@ export const MEASURES: readonly Measure[] = [
     }),
   },
   { name: 'memory', of: DAEMONS, take: takeMemory },
-  { name: 'collections', of: ['offload'], once: true, take: takeCollections },
+  { name: 'collections', of: ['loop'], once: true, take: takeCollections },
 ];
 
 async function takeTcp1(path: Path, seconds: number) {

@@ -9,7 +9,10 @@
  * What lies between docker0 and eth0 makes the difference. Whoever does not measure leaves the others alone: all
  * ways are there all the time, and one is used.
  */
+import assert from 'node:assert/strict';
 import { Container } from '../test/lab/docker-bridge.js';
+import { eventually } from '../test/lab/eventually.js';
+import { programsAt } from '../test/lab/fast-path.js';
 import type { Host } from '../test/lab/host.js';
 import { Underlay } from '../test/lab/underlay.js';
 import { startDaemon, type TracedDaemon } from './daemon.js';
@@ -17,14 +20,15 @@ import { startOneByOne } from './one-by-one.js';
 import type { PathName, UnderlayName } from './results.js';
 import { A, B, type Site } from './site.js';
 
+const FAST_PATH_MS = 30_000;
 const UNDERLAY_MTU = 1500;
 const VXLAN_BYTES = 50; // Ethernet 14, IPv4 20, UDP 8, VXLAN 8
 const UDP_BYTES = 28; // IPv4 20, UDP 8
 const MTUS: Readonly<Record<PathName, number>> = {
   routing: UNDERLAY_MTU,
   vxlan: UNDERLAY_MTU - VXLAN_BYTES,
-  fast: UNDERLAY_MTU - UDP_BYTES,
-  offload: UNDERLAY_MTU - UDP_BYTES,
+  auto: UNDERLAY_MTU - UDP_BYTES,
+  loop: UNDERLAY_MTU - UDP_BYTES,
   single: UNDERLAY_MTU - UDP_BYTES,
   c: UNDERLAY_MTU - UDP_BYTES,
 };
@@ -46,7 +50,7 @@ export class Path {
     try {
       const [a, b] = [await underlay.addHost('a', A.publicIp), await underlay.addHost('b', B.publicIp)];
       const daemons = [await connect(name, a, A, B, workers), await connect(name, b, B, A, workers)];
-      return new Path(
+      const path = new Path(
         name,
         underlay,
         [a, b],
@@ -54,6 +58,8 @@ export class Path {
         await addContainer(b, B, MTUS[name]),
         daemons.filter((daemon) => daemon !== undefined),
       );
+      if (name === 'auto') await Promise.all(path.hosts.map(untilItHasAFastPath));
+      return path;
     } catch (error) {
       await underlay.close().catch(() => {});
       throw error;
@@ -90,15 +96,22 @@ async function connect(
     case 'c':
       await startOneByOne(host, own, other);
       return;
-    case 'fast':
-    case 'offload':
+    case 'auto':
+    case 'loop':
     case 'single':
       return startDaemon(host, own, [A, B], {
         offload: name !== 'single',
-        fastPath: name === 'fast',
+        fastPath: name === 'auto' ? 'auto' : false,
         workers,
       });
   }
+}
+
+/** It takes one once the host forwards packets, which it does when there is a container. */
+function untilItHasAFastPath(host: Host): Promise<void> {
+  return eventually('a fast path', FAST_PATH_MS, async () =>
+    assert.equal(await programsAt(host, 'eth0', 'ingress'), 1),
+  );
 }
 
 /** As flannel's vxlan backend sets it up: addresses by hand, nothing learned, a gateway inside the tunnel. */

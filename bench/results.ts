@@ -2,14 +2,14 @@
 import { median } from '../test/lab/figures.js';
 
 /** The ways from one container to the other. */
-export const PATHS = ['routing', 'vxlan', 'fast', 'offload', 'single', 'c'] as const;
+export const PATHS = ['routing', 'vxlan', 'auto', 'loop', 'single', 'c'] as const;
 export type PathName = (typeof PATHS)[number];
 
 export const PATH_TITLES: Readonly<Record<PathName, string>> = {
   routing: 'plain routing',
   vxlan: 'kernel vxlan',
-  fast: 'flannelette, fastPath: true',
-  offload: 'flannelette',
+  auto: 'flannelette',
+  loop: 'flannelette, fastPath: false',
   single: 'flannelette, offload: false',
   c: 'a loop in C',
 };

@@ -15,7 +15,7 @@ const START_MS = 10_000;
 const MEGABIT = 1e6;
 
 export async function takeStrangers(seconds: number): Promise<SceneFigures> {
-  const path = await Path.start('offload');
+  const path = await Path.start('auto');
   try {
     const stranger = await path.underlay.addHost('stranger', STRANGER);
     const flooded = async (port: number) => {

@@ -11,7 +11,7 @@ export async function takeWorkers(runs: number, seconds: number): Promise<SceneF
   const paths: Path[] = [];
   try {
     for (const workers of [1, 2]) {
-      const path = await Path.start('offload', workers);
+      const path = await Path.start('loop', workers);
       paths.push(path);
       await stream(path, STREAMS, WARM_UP_SECONDS);
       await flood(path, PAYLOAD_BYTES, WARM_UP_SECONDS);

@@ -17,10 +17,10 @@ const RESULTS: Results = {
   seconds: 3,
   figures: [
     { underlay: 'segmenting', path: 'vxlan', figure: 'tcp1', values: [10_000, 9000, 11_000] },
-    { underlay: 'segmenting', path: 'offload', figure: 'tcp1', values: [6500, 6000, 7000] },
+    { underlay: 'segmenting', path: 'auto', figure: 'tcp1', values: [6500, 6000, 7000] },
     { underlay: 'plain', path: 'vxlan', figure: 'ping', values: [0.025] },
-    { underlay: 'plain', path: 'offload', figure: 'ping', values: [0.1] },
-    { underlay: 'segmenting', path: 'offload', figure: 'idleCpu', values: [0.2] },
+    { underlay: 'plain', path: 'auto', figure: 'ping', values: [0.1] },
+    { underlay: 'segmenting', path: 'auto', figure: 'idleCpu', values: [0.2] },
   ],
   scenes: [{ figure: 'joinFew', values: [0.9, 0.85, 1.2] }],
 };
@@ -31,10 +31,10 @@ test('takes the median of the runs, and what it is of kernel vxlan', () => {
     least: 9000,
     most: 11_000,
   });
-  assert.equal(ratioToVxlan(RESULTS, 'segmenting', 'offload', 'tcp1'), 0.65);
-  assert.equal(ratioToVxlan(RESULTS, 'plain', 'offload', 'ping'), 4);
-  assert.equal(ratioToVxlan(RESULTS, 'segmenting', 'offload', 'idleCpu'), undefined);
-  assert.equal(summaryOf(RESULTS, 'plain', 'offload', 'tcp1'), undefined);
+  assert.equal(ratioToVxlan(RESULTS, 'segmenting', 'auto', 'tcp1'), 0.65);
+  assert.equal(ratioToVxlan(RESULTS, 'plain', 'auto', 'ping'), 4);
+  assert.equal(ratioToVxlan(RESULTS, 'segmenting', 'auto', 'idleCpu'), undefined);
+  assert.equal(summaryOf(RESULTS, 'plain', 'auto', 'tcp1'), undefined);
   assert.equal(shown('tcp1', 12_345.6), '12,346');
   assert.equal(shown('ping', 0.1), '0.100');
 });
