@@ -209,7 +209,7 @@ function missingPrivilege(cause: SystemError): SystemError {
   const missing = hasCapability(readFileSync('/proc/self/status', 'utf8'), CAP_BPF)
     ? 'bpf(2) is forbidden in spite of CAP_BPF; let it through the filter of system calls'
     : 'CAP_BPF is missing; give it to the process';
-  const remedy = 'as the drop-in flannelette.service.d/fast-path.conf does (docs/fast-path.md)';
+  const remedy = 'as the unit flannelette.service does';
   return refusal(`${missing}, ${remedy}`, cause.code, { cause });
 }
 

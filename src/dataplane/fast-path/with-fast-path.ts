@@ -28,7 +28,7 @@ import type { FastPath, FastPathHost, FindOnlooker } from './fast-path.js';
 const LOOK_EVERY_MS = 5_000;
 /** Programs are started to look for onlookers: not while this host is becoming ready, and not for each of many changes. */
 const LEAST_PAUSE_MS = 1_000;
-/** A host whose many rules change all the time is not kept busy by looking through them. */
+/** So looking takes a hundredth of the time, also where the rules change all the time or nobody tells of changes. */
 const PAUSE_PER_LOOK = 100;
 
 export class WithFastPath implements DataPlane {
@@ -180,7 +180,8 @@ export class WithFastPath implements DataPlane {
       this.#unseen = trouble === undefined ? state : undefined;
       if (trouble !== undefined) this.#tell(trouble);
       this.#settle();
-      pauseMs = Math.max(LEAST_PAUSE_MS, PAUSE_PER_LOOK * (this.#clock.boottimeMs() - startedMs));
+      const tookMs = this.#clock.boottimeMs() - startedMs;
+      pauseMs = Math.min(Math.max(LEAST_PAUSE_MS, PAUSE_PER_LOOK * tookMs), LOOK_EVERY_MS);
     }
   }
 
