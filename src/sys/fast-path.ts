@@ -25,6 +25,7 @@ import * as bpf from './bpf.js';
 import { HostRules } from './firewall/host-rules.js';
 import { hasIpsecPolicies } from './ipsec.js';
 import * as libc from './libc.js';
+import { watchEvents } from './netlink/event-watch.js';
 import { linkIndex } from './packet-devices.js';
 import { hasCapability } from './privileges.js';
 
@@ -55,7 +56,7 @@ export function hostFastPath(): FastPathHost {
   };
 }
 
-function openFastPath(state: ForwarderState): FastPath {
+function openFastPath(state: ForwarderState, wake: () => void): FastPath {
   if (endianness() !== 'LE') throw refusal('the processor is big-endian', 'ENOTSUP');
   const tun = linkNamed(state.tun);
   const card = linkOf(state.bind.address);
@@ -91,7 +92,10 @@ function openFastPath(state: ForwarderState): FastPath {
     // One by one: a kernel that attaches none has loaded one for nothing.
     opened(bpf.attachProgram(opened(bpf.loadProgram(outboundProgram(settings))), tun.index, 'egress'));
     opened(bpf.attachProgram(opened(bpf.loadProgram(inboundProgram(settings))), card.index, 'ingress'));
-    return new KernelFastPath(peers, descriptors, tun, card, state.bind.address);
+    const end = new AbortController();
+    // It would go on to send from an address that is another host's by now.
+    watchEvents(['ipv4-address'], wake, end.signal);
+    return new KernelFastPath(peers, descriptors, tun, card, state.bind.address, end);
   } catch (error) {
     for (const fd of descriptors) libc.close(fd);
     throw isForbidden(error) ? missingPrivilege(error) : error;
@@ -104,14 +108,23 @@ class KernelFastPath implements FastPath {
   readonly #tun: Link;
   readonly #card: Link;
   readonly #address: Address;
+  readonly #end: AbortController;
   readonly #keys = new Map<Prefix, Uint8Array>();
 
-  constructor(peers: number, descriptors: readonly number[], tun: Link, card: Link, address: Address) {
+  constructor(
+    peers: number,
+    descriptors: readonly number[],
+    tun: Link,
+    card: Link,
+    address: Address,
+    end: AbortController,
+  ) {
     this.#peers = peers;
     this.#descriptors = descriptors;
     this.#tun = tun;
     this.#card = card;
     this.#address = address;
+    this.#end = end;
   }
 
   isInPlace(): boolean {
@@ -147,6 +160,7 @@ class KernelFastPath implements FastPath {
   }
 
   close(): CountersBySubnet {
+    this.#end.abort();
     // The last ones are what attaches the programs: without them nothing is counted any more.
     const [map, ...others] = this.#descriptors;
     for (const fd of others.reverse()) libc.close(fd);

@@ -91,7 +91,7 @@ class Wires {
   readonly #buffer = new Uint8Array(65_600);
 
   constructor(state: ForwarderState) {
-    this.path = hostFastPath().open(state);
+    this.path = hostFastPath().open(state, () => {});
     this.path.set(PEER);
   }
 

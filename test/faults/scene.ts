@@ -164,7 +164,10 @@ export class Scene {
 
   /** How everything is to be after every row: as it was before the first, or before the one after which something was left. */
   async baseline(): Promise<Snapshot> {
-    this.#baseline ??= await this.#snapshot();
+    if (this.#baseline === undefined) {
+      for (const station of this.stations) await station.settle();
+      this.#baseline = await this.#snapshot();
+    }
     return this.#baseline;
   }
 

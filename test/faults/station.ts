@@ -103,7 +103,12 @@ export class Station {
   /** Everything is in place and the daemon has nothing left to do; what it took for a fight, or kept for a while, is over. */
   async settle(): Promise<void> {
     await eventually('the daemon is content', HEALED_MS, async () => {
-      assert.equal((await this.status()).ready, true);
+      const { ready, traffic, notes } = await this.status();
+      assert.equal(ready, true);
+      // Whether it can have a fast path it finds out a moment later.
+      const isDecided =
+        traffic.offloads.fastPath || notes.some((note) => note.startsWith('the packet loop carries'));
+      assert.ok(isDecided || !traffic.offloads.tso, 'a fast path, or a reason for none');
       assert.deepEqual(await this.apply(), { outcome: 'converged', message: '', actions: [] });
     });
   }

@@ -24,8 +24,11 @@ export type FindOnlooker = () => Promise<string | undefined>;
 
 /** What of this host it takes. */
 export interface FastPathHost {
-  /** Makes one that knows no peer yet. Throws SystemError when the kernel, or what else is on this host, is against it. */
-  open(state: ForwarderState): FastPath;
+  /**
+   * Makes one that knows no peer yet. Until it is closed it wakes when the addresses of this host change, for then it may be in
+   * place no more. Throws SystemError when the kernel, or what else is on this host, is against it.
+   */
+  open(state: ForwarderState, wake: () => void): FastPath;
   /** Until `signal` aborts. Throws SystemError when that is not possible. */
   lookOut(state: ForwarderState, signal: AbortSignal): FindOnlooker;
 }

@@ -205,7 +205,7 @@ export class WithFastPath implements DataPlane {
     const isRight = equalJson(wanted, this.#state) && this.#agrees();
     if (!isRight || this.#path?.isInPlace() === false) this.#close();
     if (wanted === undefined || this.#path !== undefined || this.#host === undefined) return;
-    this.#path = this.#host.open(wanted);
+    this.#path = this.#host.open(wanted, () => this.#settle());
     this.#state = wanted;
     this.#refusal = '';
     this.#guarded((path) => this.#set(path, this.#loops.peers()));

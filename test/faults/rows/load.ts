@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress, parsePrefix } from '../../../src/model/address.js';
 import { withPair } from '../../lab/data-plane-pair.js';
+import { eventually } from '../../lab/eventually.js';
 import { percentile } from '../result.js';
 import type { Row, Size } from '../row.js';
 import type { Scene } from '../scene.js';
@@ -167,16 +168,20 @@ async function refusedByKernel({ first, probe }: Scene, size: Size) {
   const times: number[] = [];
   let faultMs = 0;
   for (const [errno, begin, end] of REFUSALS) {
-    const before = await sendDrops(first);
-    const start = performance.now();
+    await first.settle();
+    const none = await sendDrops(first);
     await first.shell.run(begin);
+    await eventually('a packet is refused', HEALED_MS, async () =>
+      assert.notEqual(await sendDrops(first), none, errno),
+    );
+    const [before, start] = [await sendDrops(first), performance.now()];
     await sleep(REFUSED_MS[size]);
     const dropped = (await sendDrops(first)) - before;
+    await first.shell.run(end);
     assert.ok(
       dropped >= REFUSED_MS[size] / 2,
       `${errno}: ${dropped} packets counted in ${REFUSED_MS[size]} ms`,
     );
-    await first.shell.run(end);
     faultMs += performance.now() - start;
     const healed = performance.now();
     await probe.since(probe.mark(), HEALED_MS);

@@ -42,7 +42,10 @@ class FakeFastPath implements FastPath {
   /** What the next change fails with. */
   failure: Error | undefined;
 
-  constructor(readonly madeFor: ForwarderState) {}
+  constructor(
+    readonly madeFor: ForwarderState,
+    readonly wake: () => void,
+  ) {}
 
   isInPlace(): boolean {
     return this.inPlace;
@@ -105,9 +108,9 @@ beforeEach(() => {
   told = [];
   onlooker = undefined;
   looks = 0;
-  const open = (state: ForwarderState) => {
+  const open = (state: ForwarderState, wake: () => void) => {
     if (refusal !== undefined) throw refusal;
-    const path = new FakeFastPath(state);
+    const path = new FakeFastPath(state, wake);
     paths.push(path);
     return path;
   };
@@ -208,6 +211,17 @@ test('follows a link that was replaced', async () => {
   assert.deepEqual(current().subnets(), [B.subnet]);
 });
 
+test('ends at once when the address has gone', async () => {
+  const path = await configured(B);
+  refusal = new SystemError('Cannot set up the fast path: no running link has the address', 'EADDRNOTAVAIL');
+  path.wake();
+  assert.equal(path.isClosed, false, 'it was another one');
+  path.inPlace = false;
+  path.wake();
+  assert.equal(path.isClosed, true);
+  assert.equal(openPath(), undefined);
+});
+
 test('that is refused is told once for each reason, tried again, and no trouble otherwise', async () => {
   refusal = new SystemError('Cannot set up the fast path: no', 'EPERM');
   await dataPlane.configure(STATE, signal);
@@ -273,7 +287,7 @@ test('looking that takes long is done less often', async () => {
   const dawdling = new WithFastPath(
     loops,
     async () => ({
-      open: (state) => new FakeFastPath(state),
+      open: (state, wake) => new FakeFastPath(state, wake),
       lookOut: (_, until) => async () => {
         looks++;
         await clock.sleep(30, until);
