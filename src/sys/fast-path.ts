@@ -51,7 +51,15 @@ export function hostFastPath(): FastPathHost {
     open: openFastPath,
     lookOut({ bind: { address, port } }, signal) {
       const rules = new HostRules(signal);
-      return async () => rules.look({ address, port, link: linkOf(address).name });
+      let link: string | undefined;
+      const forget = () => {
+        link = undefined;
+      };
+      watchEvents(['ipv4-address'], forget, signal);
+      return async () => {
+        link ??= linkOf(address).name;
+        return rules.look({ address, port, link });
+      };
     },
   };
 }
@@ -92,46 +100,48 @@ function openFastPath(state: ForwarderState, wake: () => void): FastPath {
     // One by one: a kernel that attaches none has loaded one for nothing.
     opened(bpf.attachProgram(opened(bpf.loadProgram(outboundProgram(settings))), tun.index, 'egress'));
     opened(bpf.attachProgram(opened(bpf.loadProgram(inboundProgram(settings))), card.index, 'ingress'));
-    const end = new AbortController();
-    // It would go on to send from an address that is another host's by now.
-    watchEvents(['ipv4-address'], wake, end.signal);
-    return new KernelFastPath(peers, descriptors, tun, card, state.bind.address, end);
+    return new KernelFastPath({ peers, descriptors, tun, card, address: state.bind.address }, wake);
   } catch (error) {
     for (const fd of descriptors) libc.close(fd);
     throw isForbidden(error) ? missingPrivilege(error) : error;
   }
 }
 
-class KernelFastPath implements FastPath {
-  readonly #peers: number;
-  readonly #descriptors: readonly number[];
-  readonly #tun: Link;
-  readonly #card: Link;
-  readonly #address: Address;
-  readonly #end: AbortController;
-  readonly #keys = new Map<Prefix, Uint8Array>();
+interface Parts {
+  readonly peers: number;
+  /** The map of the peers first, and what attaches the programs last. */
+  readonly descriptors: readonly number[];
+  readonly tun: Link;
+  readonly card: Link;
+  readonly address: Address;
+}
 
-  constructor(
-    peers: number,
-    descriptors: readonly number[],
-    tun: Link,
-    card: Link,
-    address: Address,
-    end: AbortController,
-  ) {
-    this.#peers = peers;
-    this.#descriptors = descriptors;
-    this.#tun = tun;
-    this.#card = card;
-    this.#address = address;
-    this.#end = end;
+class KernelFastPath implements FastPath {
+  readonly #parts: Parts;
+  readonly #keys = new Map<Prefix, Uint8Array>();
+  readonly #watching = new AbortController();
+  /** Some address of this host. */
+  #hasAddressChanged = false;
+
+  constructor(parts: Parts, wake: () => void) {
+    this.#parts = parts;
+    const onChange = () => {
+      this.#hasAddressChanged = true;
+      wake();
+    };
+    // Without ours it would go on to send from an address that is another host's by now.
+    watchEvents(['ipv4-address'], onChange, this.#watching.signal);
   }
 
   isInPlace(): boolean {
+    const { tun, card, address } = this.#parts;
+    // All addresses of all links are many on a host with many containers.
+    const isElsewhere = this.#hasAddressChanged && nameOfLinkWith(address) !== card.name;
+    this.#hasAddressChanged = isElsewhere;
     return (
-      linkIndex(this.#tun.name) === this.#tun.index &&
-      linkIndex(this.#card.name) === this.#card.index &&
-      nameOfLinkWith(this.#address) === this.#card.name &&
+      !isElsewhere &&
+      linkIndex(tun.name) === tun.index &&
+      linkIndex(card.name) === card.index &&
       !hasIpsecPolicies()
     );
   }
@@ -139,7 +149,7 @@ class KernelFastPath implements FastPath {
   set({ subnet, publicIp, port }: PeerState): FastCounters | undefined {
     const counted = this.#countersOf(subnet);
     const key = peerKey({ subnetBase: ipv4Key(baseOf(subnet)), subnetLength: lengthOf(subnet) });
-    bpf.setEntry(this.#peers, key, peerValue({ publicIp: ipv4Key(publicIp), port }, coarseNowNs()));
+    bpf.setEntry(this.#parts.peers, key, peerValue({ publicIp: ipv4Key(publicIp), port }, coarseNowNs()));
     this.#keys.set(subnet, key);
     return counted;
   }
@@ -148,7 +158,7 @@ class KernelFastPath implements FastPath {
     const key = this.#keys.get(subnet);
     if (key === undefined) return undefined;
     const counted = this.#countersOf(subnet);
-    bpf.deleteEntry(this.#peers, key);
+    bpf.deleteEntry(this.#parts.peers, key);
     this.#keys.delete(subnet);
     return counted;
   }
@@ -160,9 +170,9 @@ class KernelFastPath implements FastPath {
   }
 
   close(): CountersBySubnet {
-    this.#end.abort();
+    this.#watching.abort();
     // The last ones are what attaches the programs: without them nothing is counted any more.
-    const [map, ...others] = this.#descriptors;
+    const [map, ...others] = this.#parts.descriptors;
     for (const fd of others.reverse()) libc.close(fd);
     try {
       return this.counters();
@@ -175,7 +185,7 @@ class KernelFastPath implements FastPath {
     const key = this.#keys.get(subnet);
     if (key === undefined) return undefined;
     const value = new Uint8Array(PEER_BYTES);
-    bpf.readEntry(this.#peers, key, value);
+    bpf.readEntry(this.#parts.peers, key, value);
     return countersIn(value);
   }
 }
