@@ -42,10 +42,10 @@ export class Messages {
     this.#scratchAt = memory.reserve(SCRATCH_BYTES);
   }
 
-  /** Whether one more message, or one more packet of it, of two pieces and one header may not fit. */
+  /** Whether one more packet of two pieces and one header may not fit: after the message in the making it may begin another. */
   get isFull(): boolean {
     return (
-      this.count === MESSAGES ||
+      this.count + 2 > MESSAGES ||
       this.#pieceCount + 2 > PIECES ||
       this.#scratchBytes + MOST_HEADER_BYTES > SCRATCH_BYTES
     );

@@ -155,6 +155,12 @@ test('writes more flows than the messages hold at a time', () => {
   assert.deepEqual(received(...packets), packets.map(forwarded));
 });
 
+test('writes more packets of one flow that cannot be joined than the messages hold at a time', () => {
+  const packets = Array.from({ length: 600 }, () => udpOf({ ...THERE, identification: 5 }));
+  assert.deepEqual(received(...packets), packets.map(forwarded));
+  assert.deepEqual(b.drops(), []);
+});
+
 test('leaves datagrams without a checksum without one', () => {
   const make = [
     (fields: TcpFields) => udpOf({ ...fields, payload: new Uint8Array(64) }),

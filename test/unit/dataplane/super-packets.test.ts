@@ -136,6 +136,13 @@ test('sends one datagram a message to a socket that takes no more', () => {
   assert.equal(a.socket.sends, 4);
 });
 
+test('sends more datagrams by themselves than the messages hold at a time', () => {
+  a.socket.mostDatagrams = 1;
+  const whole = tcpOf({ ...THERE, payload: new Uint8Array(600) });
+  assert.deepEqual(sent(unfinished(whole, 1)), cut(forwarded(whole), 40, 1));
+  assert.deepEqual(a.drops(), []);
+});
+
 test('sends a run of small packets to one peer in one message, a shorter one only at its end', () => {
   const sizes = [64, 64, 64, 20, 64, 64, 65, 65];
   const packets = sizes.map((size, index) =>
