@@ -5,9 +5,17 @@
  * - Only what that gives back unchanged is joined; the payloads stay where they are.
  * - The kernel makes the checksums anew, so nothing is joined whose checksum is wrong: the receiver must see it.
  */
-import { readI32Be, readU16Be, writeU16Be } from '../wire/big-endian.js';
+import { readU16Be, writeU16Be } from '../wire/big-endian.js';
 import { checksum, folded } from '../wire/checksum.js';
-import { addressSum, IPV4, IPV4_HEADER_BYTES, isWhole, mayFragment, PROTOCOL } from '../wire/ipv4.js';
+import {
+  addressSum,
+  decrementTtl,
+  IPV4,
+  IPV4_HEADER_BYTES,
+  isWhole,
+  mayFragment,
+  PROTOCOL,
+} from '../wire/ipv4.js';
 import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
 import { GSO, VIRTIO_NET_HEADER_BYTES, writeGsoHeader, writePlainHeader } from '../wire/virtio-net.js';
 import { Messages } from './messages.js';
@@ -36,11 +44,11 @@ export class Coalescer {
   /** PROTOCOL.TCP, PROTOCOL.UDP, or ALONE when nothing may join. */
   #protocol: number = ALONE;
   #headerBytes = 0;
+  /** Of the pseudo header (RFC 9293, section 3.1) without the length. */
+  #flowSum = 0;
   #segmentBytes = 0;
   #packets = 0;
   #totalBytes = 0;
-  #packetBytes = 0;
-  #isFirstChecked = false;
   #lastFlags = 0;
   #isClosed = false;
 
@@ -49,7 +57,7 @@ export class Coalescer {
     this.messages = new Messages(memory);
   }
 
-  /** From now on packets are of this row and of one flow; `tcp` and `udp` say what may be joined at all. */
+  /** From now on packets are of this row and of one flow, by protocol, addresses and ports; `tcp` and `udp` say what may be joined at all. */
   follow(row: number, tcp: boolean, udp: boolean): void {
     this.finish();
     this.#row = row;
@@ -69,11 +77,14 @@ export class Coalescer {
     this.#begin(at, length);
   }
 
-  /** Ends the message in the making, if there is one. */
+  /** Ends the message in the making, if there is one, and lowers its TTL. */
   finish(): void {
     if (this.#packets === 0) return;
+    // Of packets that are joined only the first has a header that is written.
+    decrementTtl(this.#memory.bytes, this.#at);
     if (this.#packets > 1) this.#writeHeaders();
-    this.messages.end(this.#row, this.#packets, this.#packetBytes);
+    const packetBytes = this.#totalBytes + (this.#packets - 1) * this.#headerBytes;
+    this.messages.end(this.#row, this.#packets, packetBytes);
     this.#packets = 0;
   }
 
@@ -83,11 +94,10 @@ export class Coalescer {
     this.#at = at;
     this.#protocol = this.#joinableProtocol(at, length);
     this.#headerBytes = this.#headersOf(at);
+    this.#flowSum = addressSum(bytes, at) + this.#protocol;
     this.#segmentBytes = length - this.#headerBytes;
     this.#packets = 1;
     this.#totalBytes = length;
-    this.#packetBytes = length;
-    this.#isFirstChecked = false;
     this.#lastFlags = 0;
     this.#isClosed =
       this.#protocol === ALONE || (this.#protocol === PROTOCOL.TCP && this.#flags(at, LAST_FLAGS) !== 0);
@@ -102,7 +112,6 @@ export class Coalescer {
     const payloadBytes = length - this.#headerBytes;
     this.#packets++;
     this.#totalBytes += payloadBytes;
-    this.#packetBytes += length;
     if (this.#protocol === PROTOCOL.TCP) this.#lastFlags = this.#flags(at, LAST_FLAGS);
     this.#isClosed = payloadBytes < this.#segmentBytes || this.#lastFlags !== 0;
     this.messages.addPiece(at + this.#headerBytes, payloadBytes);
@@ -124,10 +133,7 @@ export class Coalescer {
       }
       case PROTOCOL.UDP: {
         if (!this.#takesUdp || transportBytes <= UDP_HEADER_BYTES) return ALONE;
-        const isWholeUdp = readU16Be(bytes, transportAt + UDP.LENGTH) === transportBytes;
-        // RFC 768: zero says that there is no checksum. The kernel would make one.
-        const isSummed = readU16Be(bytes, transportAt + UDP.CHECKSUM) !== 0;
-        return isWholeUdp && isSummed ? PROTOCOL.UDP : ALONE;
+        return isWholeSummedUdp(bytes, transportAt, transportBytes) ? PROTOCOL.UDP : ALONE;
       }
       default:
         return ALONE;
@@ -144,33 +150,28 @@ export class Coalescer {
   /** Whether the kernel would make exactly this packet as the next of the super-packet. */
   #joins(at: number, length: number): boolean {
     if (this.#isClosed || this.#packets === MOST_PACKETS) return false;
-    if (this.#joinableProtocol(at, length) !== this.#protocol) return false;
     const payloadBytes = length - this.#headerBytes;
     if (payloadBytes <= 0 || payloadBytes > this.#segmentBytes) return false;
     if (this.#totalBytes + payloadBytes > MOST_PACKET_BYTES) return false;
     if (!this.#continuesIp(at)) return false;
-    if (this.#protocol === PROTOCOL.TCP && !this.#continuesTcp(at)) return false;
-    if (!this.#isSumRight(at, length)) return false;
-    if (!this.#isFirstChecked) {
-      this.#isFirstChecked = true;
-      this.#isClosed = !this.#isSumRight(this.#at, this.#headerBytes + this.#segmentBytes);
-    }
-    return !this.#isClosed;
+    if (this.#protocol === PROTOCOL.TCP ? !this.#continuesTcp(at) : !this.#continuesUdp(at, length))
+      return false;
+    // The first packet is not looked at before there is a second: most that are alone stay so.
+    return (
+      this.#isSumRight(at, length) && (this.#packets > 1 || this.#isSumRight(this.#at, this.#totalBytes))
+    );
   }
 
+  /** Addresses and ports are the same in all of a flow; what is joinable about the first holds for what is the same. */
   #continuesIp(at: number): boolean {
     const memory = this.#memory;
-    const { bytes } = memory;
+    const { bytes, view } = memory;
     const first = this.#at;
-    if (bytes[at + IPV4.DSCP_AND_ECN] !== bytes[first + IPV4.DSCP_AND_ECN]) return false;
-    if (bytes[at + IPV4.TTL] !== bytes[first + IPV4.TTL]) return false;
+    if (!memory.isSame16(at, first)) return false; // version, header length, DSCP and ECN
     if (!memory.isSame16(at + IPV4.FLAGS_AND_FRAGMENT, first + IPV4.FLAGS_AND_FRAGMENT)) return false;
-    if (!memory.isSame32(at + IPV4.SOURCE, first + IPV4.SOURCE)) return false;
-    if (!memory.isSame32(at + IPV4.DESTINATION, first + IPV4.DESTINATION)) return false;
-    const transport = IPV4_HEADER_BYTES;
-    if (!memory.isSame32(at + transport, first + transport)) return false; // the two ports
-    const identification = readU16Be(bytes, at + IPV4.IDENTIFICATION);
-    const firstIdentification = readU16Be(bytes, first + IPV4.IDENTIFICATION);
+    if (!memory.isSame16(at + IPV4.TTL, first + IPV4.TTL)) return false; // and the protocol
+    const identification = view.getUint16(at + IPV4.IDENTIFICATION);
+    const firstIdentification = view.getUint16(first + IPV4.IDENTIFICATION);
     if (identification === ((firstIdentification + this.#packets) & 0xffff)) return true;
     // RFC 6864, section 4.1: of a packet that must not be fragmented the field means nothing. Linux gives 0 to all
     // of an unconnected socket.
@@ -179,16 +180,15 @@ export class Coalescer {
 
   #continuesTcp(at: number): boolean {
     const memory = this.#memory;
-    const { bytes } = memory;
+    const { view } = memory;
     const tcp = at + IPV4_HEADER_BYTES;
     const first = this.#at + IPV4_HEADER_BYTES;
-    const sequence = (readI32Be(bytes, first + TCP.SEQUENCE) + this.#packets * this.#segmentBytes) | 0;
-    if (readI32Be(bytes, tcp + TCP.SEQUENCE) !== sequence) return false;
-    if (bytes[tcp + TCP.DATA_OFFSET] !== bytes[first + TCP.DATA_OFFSET]) return false;
-    const flags = (bytes[tcp + TCP.FLAGS] as number) & ~LAST_FLAGS;
-    if (flags !== bytes[first + TCP.FLAGS]) return false;
+    const sequence = (view.getInt32(first + TCP.SEQUENCE) + this.#packets * this.#segmentBytes) | 0;
+    if (view.getInt32(tcp + TCP.SEQUENCE) !== sequence) return false;
     if (!memory.isSame32(tcp + TCP.ACKNOWLEDGEMENT, first + TCP.ACKNOWLEDGEMENT)) return false;
-    if (!memory.isSame16(tcp + TCP.WINDOW, first + TCP.WINDOW)) return false;
+    // Data offset, flags and window.
+    const differences = view.getInt32(tcp + TCP.DATA_OFFSET) ^ view.getInt32(first + TCP.DATA_OFFSET);
+    if ((differences & ~(LAST_FLAGS << 16)) !== 0) return false;
     if (!memory.isSame16(tcp + TCP.URGENT_POINTER, first + TCP.URGENT_POINTER)) return false;
     for (let word = TCP_HEADER_BYTES; word < this.#headerBytes - IPV4_HEADER_BYTES; word += 4) {
       if (!memory.isSame32(tcp + word, first + word)) return false;
@@ -196,16 +196,14 @@ export class Coalescer {
     return true;
   }
 
-  #isSumRight(at: number, length: number): boolean {
-    const { sum } = this.#memory;
-    return (
-      folded(this.#pseudoSum(at, length) + sum(at + IPV4_HEADER_BYTES, length - IPV4_HEADER_BYTES)) === 0xffff
-    );
+  #continuesUdp(at: number, length: number): boolean {
+    return isWholeSummedUdp(this.#memory.bytes, at + IPV4_HEADER_BYTES, length - IPV4_HEADER_BYTES);
   }
 
-  /** Of the pseudo header (RFC 9293, section 3.1) of a packet of `length` bytes. */
-  #pseudoSum(at: number, length: number): number {
-    return addressSum(this.#memory.bytes, at) + this.#protocol + length - IPV4_HEADER_BYTES;
+  #isSumRight(at: number, length: number): boolean {
+    const { sum } = this.#memory;
+    const transportBytes = length - IPV4_HEADER_BYTES;
+    return folded(this.#flowSum + transportBytes + sum(at + IPV4_HEADER_BYTES, transportBytes)) === 0xffff;
   }
 
   #flags(at: number, mask: number): number {
@@ -227,7 +225,7 @@ export class Coalescer {
     } else {
       writeU16Be(bytes, transportAt + UDP.LENGTH, this.#totalBytes - IPV4_HEADER_BYTES);
     }
-    writeU16Be(bytes, transportAt + checksumAt, folded(this.#pseudoSum(at, this.#totalBytes)));
+    writeU16Be(bytes, transportAt + checksumAt, folded(this.#flowSum + this.#totalBytes - IPV4_HEADER_BYTES));
     writeGsoHeader(
       bytes,
       this.#virtioAt,
@@ -238,4 +236,9 @@ export class Coalescer {
       checksumAt,
     );
   }
+}
+
+function isWholeSummedUdp(bytes: Uint8Array, udpAt: number, udpBytes: number): boolean {
+  // RFC 768: zero says that there is no checksum. The kernel would make one.
+  return readU16Be(bytes, udpAt + UDP.LENGTH) === udpBytes && readU16Be(bytes, udpAt + UDP.CHECKSUM) !== 0;
 }

@@ -1,6 +1,5 @@
 /** From the peers to the TUN: judges each datagram by itself, and writes the packets of one flow together. */
-import { readI32Be } from '../wire/big-endian.js';
-import { decrementTtl, headerBytes, IPV4, isWhole, PROTOCOL } from '../wire/ipv4.js';
+import { headerBytes, IPV4, IPV4_HEADER_BYTES, isWhole, PROTOCOL } from '../wire/ipv4.js';
 import type { Answerer } from './answerer.js';
 import { Coalescer } from './coalescer.js';
 import type { Counters } from './counters.js';
@@ -27,11 +26,14 @@ export class Inbound {
   readonly #answerer: Answerer;
   readonly #batch: PacketBatch;
   readonly #lanes = new Lanes(BATCH_PACKETS);
+  /** Of the first packet of each lane, at least. */
   readonly #rows = new Int32Array(BATCH_PACKETS);
   readonly #coalescer: Coalescer;
   readonly #header: RepeatedHeader;
   /** The peer of the last datagram. */
   #row = NO_ROW;
+  /** What comes behind its header without options: the ports, where there are any. */
+  #ports = 0;
 
   constructor(memory: PacketMemory, peers: PeerTable, counters: Counters, answerer: Answerer) {
     this.#memory = memory;
@@ -58,34 +60,62 @@ export class Inbound {
   }
 
   #decide(slot: number, socket: DatagramDevice, rules: Rules, now: Now): void {
-    const { bytes } = this.#memory;
     const batch = this.#batch;
     const at = batch.at[slot] as number;
     const length = batch.lengths[slot] as number;
     const from = batch.addresses[slot] as number;
     const port = batch.ports[slot] as number;
-    if (!this.#header.repeats(at, length, from, port)) {
-      const verdict = verdictFromNetwork(bytes, at, length, from, port, rules, this.#peers);
-      this.#row = rowOf(verdict);
-      if (dropOf(verdict) !== 0) {
-        this.#header.forget();
-        this.#counters.dropped(this.#row, 1, dropOf(verdict));
-        if (answerOf(verdict) === ANSWER.NONE) return;
-        const packet = bytes.subarray(at, at + length);
-        this.#answerer.answerPeer(answerOf(verdict), packet, from, rules, socket, now.monotonicMs);
+    if (this.#header.repeats(at, length, from, port)) {
+      if (this.#portsAt(at) === this.#ports) {
+        this.#lanes.follow(slot);
         return;
       }
+    } else if (!this.#passes(at, length, from, port, socket, rules, now)) return;
+    this.#addToLane(slot, at);
+    this.#ports = this.#portsAt(at);
+  }
+
+  /** Whether the datagram may go on. Else counts and answers it. */
+  #passes(
+    at: number,
+    length: number,
+    from: number,
+    port: number,
+    socket: DatagramDevice,
+    rules: Rules,
+    now: Now,
+  ): boolean {
+    const { bytes } = this.#memory;
+    const verdict = verdictFromNetwork(bytes, at, length, from, port, rules, this.#peers);
+    this.#row = rowOf(verdict);
+    if (dropOf(verdict) === 0) {
       this.#header.keep(at, length, from, port);
+      return true;
     }
+    this.#header.forget();
+    this.#counters.dropped(this.#row, 1, dropOf(verdict));
+    if (answerOf(verdict) !== ANSWER.NONE) {
+      const packet = bytes.subarray(at, at + length);
+      this.#answerer.answerPeer(answerOf(verdict), packet, from, rules, socket, now.monotonicMs);
+    }
+    return false;
+  }
+
+  #addToLane(slot: number, at: number): void {
+    const { bytes, view } = this.#memory;
     const row = this.#row;
-    decrementTtl(bytes, at);
     this.#rows[slot] = row;
     const protocol = bytes[at + IPV4.PROTOCOL] as number;
     const hasPorts = (protocol === PROTOCOL.TCP || protocol === PROTOCOL.UDP) && isWhole(bytes, at);
-    const ports = hasPorts ? readI32Be(bytes, at + headerBytes(bytes, at)) : 0;
-    const source = readI32Be(bytes, at + IPV4.SOURCE);
-    const destination = readI32Be(bytes, at + IPV4.DESTINATION);
+    // In whatever byte order: they are only compared.
+    const ports = hasPorts ? view.getInt32(at + headerBytes(bytes, at), true) : 0;
+    const source = view.getInt32(at + IPV4.SOURCE, true);
+    const destination = view.getInt32(at + IPV4.DESTINATION, true);
     this.#lanes.add(slot, source, destination, ports, (row << 8) | protocol);
+  }
+
+  #portsAt(at: number): number {
+    return this.#memory.view.getInt32(at + IPV4_HEADER_BYTES, true);
   }
 
   #putTogether(lane: number, tun: TunDevice | undefined, now: Now): void {

@@ -10,6 +10,8 @@ const NONE = -1;
 export class Lanes {
   /** How many lanes there are. */
   count = 0;
+  /** Where the last slot went. */
+  #lane = 0;
   readonly #first: Int32Array;
   readonly #last: Int32Array;
   readonly #next: Int32Array;
@@ -29,14 +31,14 @@ export class Lanes {
 
   /** Puts `slot` at the end of the lane of this key. */
   add(slot: number, a: number, b: number, c: number, d: number): void {
-    this.#next[slot] = NONE;
     const lane = this.#find(a, b, c, d);
     if (lane !== NONE) {
-      this.#next[this.#last[lane] as number] = slot;
-      this.#last[lane] = slot;
+      this.#append(slot, lane);
       return;
     }
+    this.#next[slot] = NONE;
     const added = this.count++;
+    this.#lane = added;
     this.#first[added] = slot;
     this.#last[added] = slot;
     const at = added * 4;
@@ -44,6 +46,18 @@ export class Lanes {
     this.#keys[at + 1] = b;
     this.#keys[at + 2] = c;
     this.#keys[at + 3] = d;
+  }
+
+  /** Puts `slot` where the slot went that was added before it. */
+  follow(slot: number): void {
+    this.#append(slot, this.#lane);
+  }
+
+  #append(slot: number, lane: number): void {
+    this.#next[slot] = NONE;
+    this.#next[this.#last[lane] as number] = slot;
+    this.#last[lane] = slot;
+    this.#lane = lane;
   }
 
   first(lane: number): number {

@@ -68,11 +68,10 @@ export function isWhole(packet: Uint8Array, at = 0): boolean {
 
 /** Lowers the TTL by one, keeping the header checksum right. The TTL must be above 0. */
 export function decrementTtl(packet: Uint8Array, at = 0): void {
-  const before = readU16Be(packet, at + IPV4.TTL);
-  const after = before - 0x100;
+  (packet[at + IPV4.TTL] as number)--;
   const sum = readU16Be(packet, at + IPV4.HEADER_CHECKSUM);
-  writeU16Be(packet, at + IPV4.TTL, after);
-  writeU16Be(packet, at + IPV4.HEADER_CHECKSUM, adjustedChecksum(sum, before, after));
+  // As if the word had held only what is taken away: it is the difference that counts.
+  writeU16Be(packet, at + IPV4.HEADER_CHECKSUM, adjustedChecksum(sum, 0x100, 0));
 }
 
 /** Writes a header without options, checksum included, at the start of `packet`; never to be fragmented, so its identification is 0 (RFC 6864). */
