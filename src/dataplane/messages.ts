@@ -71,6 +71,32 @@ export class Messages {
     this.pieces[next + 1] = length;
   }
 
+  /** How many packets of a header of `headerBytes` and a payload fit: at least one while this is not full. */
+  roomFor(headerBytes: number): number {
+    const pieces = PIECES - this.#pieceCount;
+    const scratchBytes = SCRATCH_BYTES - this.#scratchBytes;
+    return Math.min(pieces >>> 1, Math.floor(scratchBytes / headerBytes));
+  }
+
+  /** Adds `count` packets to the message in the making: their headers lie behind each other, and so do their payloads. */
+  addPackets(
+    headersAt: number,
+    headerBytes: number,
+    payloadsAt: number,
+    payloadBytes: number,
+    count: number,
+  ): void {
+    const { pieces } = this;
+    let next = this.#pieceCount * 2;
+    for (let packet = 0; packet < count; packet++) {
+      pieces[next++] = headersAt + packet * headerBytes;
+      pieces[next++] = headerBytes;
+      pieces[next++] = payloadsAt + packet * payloadBytes;
+      pieces[next++] = payloadBytes;
+    }
+    this.#pieceCount += count * 2;
+  }
+
   /** Ends the message in the making; returns its number, for what else is to be said of it. */
   end(row: number, packets: number, packetBytes: number): number {
     const message = this.count++;

@@ -87,7 +87,7 @@ export class Outbound {
         this.#cut(at, length, socket);
       } else {
         this.#makeRoom(socket);
-        this.#outbox.add(0, 0, at, length);
+        this.#outbox.add(at, length);
       }
     }
     this.#outbox.finish();
@@ -95,14 +95,17 @@ export class Outbound {
 
   #cut(at: number, length: number, socket: DatagramDevice | undefined): void {
     const superPacket = this.#superPacket;
+    const outbox = this.#outbox;
     superPacket.open(at, length);
-    superPacket.sumHeaders();
+    superPacket.prepareHeaders();
     const { count, headerBytes } = superPacket;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0, run = 0; index < count; index += run) {
       this.#makeRoom(socket);
-      const headerAt = this.#outbox.messages.scratch(headerBytes);
-      superPacket.writeHeader(index, headerAt);
-      this.#outbox.add(headerAt, headerBytes, superPacket.payloadAt(index), superPacket.payloadBytes(index));
+      const payloadBytes = superPacket.payloadBytes(index);
+      run = Math.min(superPacket.sameSized(index), outbox.roomFor(headerBytes, payloadBytes));
+      const headersAt = outbox.messages.scratch(run * headerBytes);
+      superPacket.writeHeaders(index, run, headersAt);
+      outbox.addRun(headersAt, headerBytes, superPacket.payloadAt(index), payloadBytes, run);
     }
   }
 

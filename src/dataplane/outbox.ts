@@ -32,16 +32,34 @@ export class Outbox {
     this.#mostDatagrams = mostDatagrams;
   }
 
-  /** Adds a datagram of `headerBytes` from `headerAt`, none for 0, and `payloadBytes` from `payloadAt`. The messages must not be full. */
-  add(headerAt: number, headerBytes: number, payloadAt: number, payloadBytes: number): void {
+  /** Adds a datagram that is one piece. The messages must not be full. */
+  add(at: number, length: number): void {
+    this.#begin(length);
+    this.messages.addPiece(at, length);
+    this.#count(1, length);
+  }
+
+  /** How many datagrams of a header and a payload may be added as one run, at least one. The messages must not be full. */
+  roomFor(headerBytes: number, payloadBytes: number): number {
     const bytes = headerBytes + payloadBytes;
-    if (!this.#takes(bytes)) this.finish();
-    if (this.#datagrams === 0) this.#datagramBytes = bytes;
-    this.#datagrams++;
-    this.#lastBytes = bytes;
-    this.#messageBytes += bytes;
-    if (headerBytes > 0) this.messages.addPiece(headerAt, headerBytes);
-    this.messages.addPiece(payloadAt, payloadBytes);
+    this.#begin(bytes);
+    // A shorter one is the last of its message.
+    if (bytes < this.#datagramBytes) return 1;
+    const fitting = Math.floor((MOST_MESSAGE_BYTES - this.#messageBytes) / bytes);
+    const more = this.#mostDatagrams - this.#datagrams;
+    return Math.max(1, Math.min(fitting, more, this.messages.roomFor(headerBytes)));
+  }
+
+  /** Adds `count` datagrams for which there is room. Their headers lie behind each other, and so do their payloads. */
+  addRun(
+    headersAt: number,
+    headerBytes: number,
+    payloadsAt: number,
+    payloadBytes: number,
+    count: number,
+  ): void {
+    this.messages.addPackets(headersAt, headerBytes, payloadsAt, payloadBytes, count);
+    this.#count(count, headerBytes + payloadBytes);
   }
 
   /** Ends the message in the making, if there is one. */
@@ -54,6 +72,18 @@ export class Outbox {
     messages.ports[message] = this.#port;
     this.#datagrams = 0;
     this.#messageBytes = 0;
+  }
+
+  /** Sees to it that the message in the making takes a datagram of this size. */
+  #begin(bytes: number): void {
+    if (!this.#takes(bytes)) this.finish();
+    if (this.#datagrams === 0) this.#datagramBytes = bytes;
+  }
+
+  #count(datagrams: number, bytes: number): void {
+    this.#datagrams += datagrams;
+    this.#lastBytes = bytes;
+    this.#messageBytes += datagrams * bytes;
   }
 
   /** Whether the message in the making may get one more datagram of this size. */

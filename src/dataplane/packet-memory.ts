@@ -28,10 +28,12 @@ export class PacketMemory {
     return this.view.getUint16(at, true) === this.view.getUint16(other, true);
   }
 
-  /** Writes the `length` bytes from `from`, a multiple of four, to `to`. For headers: a call to copyWithin takes as long as sixty bytes. */
-  copyWords(from: number, to: number, length: number): void {
-    for (let next = 0; next < length; next += 4)
-      this.view.setInt32(to + next, this.view.getInt32(from + next, true), true);
+  /** Writes the `length` bytes from `from` to `to`, `count` times behind each other: each call doubles what is there. */
+  repeat(from: number, length: number, to: number, count: number): void {
+    const total = length * count;
+    this.bytes.copyWithin(to, from, from + length);
+    for (let done = length; done < total; done *= 2)
+      this.bytes.copyWithin(to + done, to, to + Math.min(done, total - done));
   }
 
   /** Where the next `size` bytes begin that nobody else has. Throws RangeError when there are no more. */

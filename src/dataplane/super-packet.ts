@@ -5,7 +5,7 @@
  * - The packets' headers are the super-packet's own, but for length, identification, sequence, checksums and flags.
  * - FIN and PSH are the last packet's alone, CWR the first's.
  */
-import { readI32Be, readU16Be, writeI32Be, writeU16Be } from '../wire/big-endian.js';
+import { writeU16Be } from '../wire/big-endian.js';
 import { folded } from '../wire/checksum.js';
 import { addressSum, headerBytes, IPV4, IPV4_HEADER_BYTES, isWhole, PROTOCOL } from '../wire/ipv4.js';
 import { TCP, TCP_FLAG, TCP_HEADER_BYTES, tcpHeaderBytes, UDP, UDP_HEADER_BYTES } from '../wire/transport.js';
@@ -32,6 +32,10 @@ export class SuperPacket {
   #ipBytes = 0;
   #isTcp = false;
   #payloadBytes = 0;
+  /** Of the first packet. */
+  #identification = 0;
+  #sequence = 0;
+  #offsetAndFlags = 0;
   /** Sums of what is the same in all headers. */
   #ipSum = 0;
   #transportSum = 0;
@@ -73,32 +77,36 @@ export class SuperPacket {
   }
 
   /** To be called before the headers are written, once nothing is changed any more. */
-  sumHeaders(): void {
-    const { bytes, sum } = this.#memory;
+  prepareHeaders(): void {
+    const { bytes, view, sum } = this.#memory;
     const at = this.#at;
     const transportAt = at + this.#ipBytes;
-    // RFC 1624: a word is taken out of a sum by adding its complement.
+    this.#identification = view.getUint16(at + IPV4.IDENTIFICATION);
     this.#ipSum =
       sum(at, this.#ipBytes) +
-      (~readU16Be(bytes, at + IPV4.TOTAL_LENGTH) & 0xffff) +
-      (~readU16Be(bytes, at + IPV4.IDENTIFICATION) & 0xffff) +
-      (~readU16Be(bytes, at + IPV4.HEADER_CHECKSUM) & 0xffff);
+      this.#without(at + IPV4.TOTAL_LENGTH) +
+      this.#without(at + IPV4.IDENTIFICATION) +
+      this.#without(at + IPV4.HEADER_CHECKSUM);
     // The pseudo header (RFC 9293, section 3.1) without the length.
     this.#transportSum = addressSum(bytes, at) + (bytes[at + IPV4.PROTOCOL] as number);
     this.#transportSum += sum(transportAt, this.headerBytes - this.#ipBytes);
-    if (this.#isTcp) {
-      this.#subtract(readU16Be(bytes, transportAt + TCP.SEQUENCE));
-      this.#subtract(readU16Be(bytes, transportAt + TCP.SEQUENCE + 2));
-      this.#subtract(readU16Be(bytes, transportAt + TCP.DATA_OFFSET)); // and the flags
-      this.#subtract(readU16Be(bytes, transportAt + TCP.CHECKSUM));
-    } else {
-      this.#subtract(readU16Be(bytes, transportAt + UDP.LENGTH));
-      this.#subtract(readU16Be(bytes, transportAt + UDP.CHECKSUM));
+    if (!this.#isTcp) {
+      this.#transportSum +=
+        this.#without(transportAt + UDP.LENGTH) + this.#without(transportAt + UDP.CHECKSUM);
+      return;
     }
+    this.#sequence = view.getInt32(transportAt + TCP.SEQUENCE);
+    this.#offsetAndFlags = view.getUint16(transportAt + TCP.DATA_OFFSET);
+    this.#transportSum +=
+      this.#without(transportAt + TCP.SEQUENCE) +
+      this.#without(transportAt + TCP.SEQUENCE + 2) +
+      this.#without(transportAt + TCP.DATA_OFFSET) +
+      this.#without(transportAt + TCP.CHECKSUM);
   }
 
-  #subtract(word: number): void {
-    this.#transportSum += ~word & 0xffff;
+  /** What takes the word at `at` out of a sum: its complement (RFC 1624). */
+  #without(at: number): number {
+    return ~this.#memory.view.getUint16(at) & 0xffff;
   }
 
   payloadAt(index: number): number {
@@ -109,48 +117,63 @@ export class SuperPacket {
     return Math.min(this.segmentBytes, this.#payloadBytes - index * this.segmentBytes);
   }
 
-  /** Writes the header of packet `index` to `into`. */
-  writeHeader(index: number, into: number): void {
-    const { bytes } = this.#memory;
-    this.#memory.copyWords(this.#at, into, this.headerBytes);
-    const totalBytes = this.headerBytes + this.payloadBytes(index);
-    const identification = (readU16Be(bytes, this.#at + IPV4.IDENTIFICATION) + index) & 0xffff;
-    writeU16Be(bytes, into + IPV4.TOTAL_LENGTH, totalBytes);
-    writeU16Be(bytes, into + IPV4.IDENTIFICATION, identification);
-    writeU16Be(
-      bytes,
-      into + IPV4.HEADER_CHECKSUM,
-      ~folded(this.#ipSum + totalBytes + identification) & 0xffff,
-    );
-    if (this.#isTcp) this.#writeTcp(index, into + this.#ipBytes, totalBytes - this.#ipBytes);
-    else this.#writeUdp(index, into + this.#ipBytes, totalBytes - this.#ipBytes);
+  /** How many packets from `index` on have payloads of the same size: all but the last, when that is shorter. */
+  sameSized(index: number): number {
+    return Math.floor((this.#payloadBytes - index * this.segmentBytes) / this.segmentBytes) || 1;
   }
 
-  #writeTcp(index: number, into: number, tcpBytes: number): void {
-    const { bytes, sum } = this.#memory;
-    const sequence = (readI32Be(bytes, into + TCP.SEQUENCE) + index * this.segmentBytes) | 0;
-    writeI32Be(bytes, into + TCP.SEQUENCE, sequence);
-    let flags = bytes[into + TCP.FLAGS] as number;
-    if (index > 0) flags &= ~TCP_FLAG.CWR;
-    if (index < this.count - 1) flags &= ~(TCP_FLAG.FIN | TCP_FLAG.PSH);
-    bytes[into + TCP.FLAGS] = flags;
+  /** Writes the headers of `count` packets of the same size, from `index` on, to `into` and behind each other. */
+  writeHeaders(index: number, count: number, into: number): void {
+    const { headerBytes } = this;
+    const payloadBytes = this.payloadBytes(index);
+    this.#memory.repeat(this.#at, headerBytes, into, count);
+    for (let next = 0; next < count; next++) {
+      const at = into + next * headerBytes;
+      this.#writeIp(index + next, at, headerBytes + payloadBytes);
+      if (this.#isTcp) this.#writeTcp(index + next, at + this.#ipBytes, payloadBytes);
+      else this.#writeUdp(index + next, at + this.#ipBytes, payloadBytes);
+    }
+  }
+
+  #writeIp(index: number, into: number, totalBytes: number): void {
+    const { view } = this.#memory;
+    const identification = (this.#identification + index) & 0xffff;
+    view.setUint16(into + IPV4.TOTAL_LENGTH, totalBytes);
+    view.setUint16(into + IPV4.IDENTIFICATION, identification);
+    view.setUint16(into + IPV4.HEADER_CHECKSUM, ~folded(this.#ipSum + totalBytes + identification));
+  }
+
+  #writeTcp(index: number, into: number, payloadBytes: number): void {
+    const { view, sum } = this.#memory;
+    const sequence = (this.#sequence + index * this.segmentBytes) | 0;
+    const offsetAndFlags = this.#offsetAndFlags & ~this.#othersFlags(index);
+    view.setInt32(into + TCP.SEQUENCE, sequence);
+    view.setUint16(into + TCP.DATA_OFFSET, offsetAndFlags);
     const total =
       this.#transportSum +
-      tcpBytes +
+      (this.headerBytes - this.#ipBytes + payloadBytes) +
       (sequence >>> 16) +
       (sequence & 0xffff) +
-      readU16Be(bytes, into + TCP.DATA_OFFSET) +
-      sum(this.payloadAt(index), this.payloadBytes(index));
-    writeU16Be(bytes, into + TCP.CHECKSUM, ~folded(total) & 0xffff);
+      offsetAndFlags +
+      sum(this.payloadAt(index), payloadBytes);
+    view.setUint16(into + TCP.CHECKSUM, ~folded(total));
   }
 
-  #writeUdp(index: number, into: number, udpBytes: number): void {
-    const { bytes, sum } = this.#memory;
-    writeU16Be(bytes, into + UDP.LENGTH, udpBytes);
+  /** The flags that packet `index` does not have, whatever the super-packet has. */
+  #othersFlags(index: number): number {
+    const firsts = index > 0 ? TCP_FLAG.CWR : 0;
+    const lasts = index < this.count - 1 ? TCP_FLAG.FIN | TCP_FLAG.PSH : 0;
+    return firsts | lasts;
+  }
+
+  #writeUdp(index: number, into: number, payloadBytes: number): void {
+    const { view, sum } = this.#memory;
+    const udpBytes = UDP_HEADER_BYTES + payloadBytes;
     // The length counts twice: in the header and in the pseudo header.
-    const total = this.#transportSum + 2 * udpBytes + sum(this.payloadAt(index), this.payloadBytes(index));
+    const total = this.#transportSum + 2 * udpBytes + sum(this.payloadAt(index), payloadBytes);
+    view.setUint16(into + UDP.LENGTH, udpBytes);
     // RFC 768: a computed checksum of zero is sent as all ones, zero says that there is none.
-    writeU16Be(bytes, into + UDP.CHECKSUM, ~folded(total) & 0xffff || 0xffff);
+    view.setUint16(into + UDP.CHECKSUM, ~folded(total) & 0xffff || 0xffff);
   }
 }
 
