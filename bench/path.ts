@@ -58,7 +58,8 @@ export class Path {
         await addContainer(b, B, MTUS[name]),
         daemons.filter((daemon) => daemon !== undefined),
       );
-      if (name === 'auto') await Promise.all(path.hosts.map(untilItHasAFastPath));
+      // One after the other: looking into a host moves the thread there.
+      if (name === 'auto') for (const host of path.hosts) await untilItHasAFastPath(host);
       return path;
     } catch (error) {
       await underlay.close().catch(() => {});

@@ -50,16 +50,23 @@ export function hostFastPath(): FastPathHost {
   return {
     open: openFastPath,
     lookOut({ bind: { address, port } }, signal) {
-      const rules = new HostRules(signal);
+      const watching = new AbortController();
+      const until = AbortSignal.any([signal, watching.signal]);
       let link: string | undefined;
       const forget = () => {
         link = undefined;
       };
-      watchEvents(['ipv4-address'], forget, signal);
-      return async () => {
-        link ??= linkOf(address).name;
-        return rules.look({ address, port, link });
-      };
+      try {
+        watchEvents(['ipv4-address', 'link'], forget, until);
+        const rules = new HostRules(until);
+        return async () => {
+          link ??= linkOf(address).name;
+          return rules.look({ address, port, link });
+        };
+      } catch (error) {
+        watching.abort();
+        throw error;
+      }
     },
   };
 }
@@ -120,8 +127,8 @@ class KernelFastPath implements FastPath {
   readonly #parts: Parts;
   readonly #keys = new Map<Prefix, Uint8Array>();
   readonly #watching = new AbortController();
-  /** Some address of this host. */
-  #hasAddressChanged = false;
+  /** Some address of this host, also one that changed before it was watched. */
+  #hasAddressChanged = true;
 
   constructor(parts: Parts, wake: () => void) {
     this.#parts = parts;
@@ -208,9 +215,11 @@ function linkOf(address: Address): Link {
 }
 
 function nameOfLinkWith(address: Address): string | undefined {
-  return Object.entries(networkInterfaces()).find(([, addresses]) =>
+  const found = Object.entries(networkInterfaces()).find(([, addresses]) =>
     addresses?.some((each) => each.address === address),
-  )?.[0];
+  );
+  // An address may have a label of its own, which begins with the name of the link: eth0:1 (ip-address(8)).
+  return found?.[0].split(':')[0];
 }
 
 function typeOf({ name }: Link): number {

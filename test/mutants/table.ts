@@ -274,6 +274,20 @@ const OTHERS: readonly Mutation[] = [
     red: ['unit/dataplane/fast-path'],
   },
   {
+    file: 'dataplane/inbound',
+    text: 'this.#portsAt(at) === this.#ports',
+    replacement: 'true',
+    does: 'puts packets of two flows together',
+    red: ['unit/dataplane/coalescing'],
+  },
+  {
+    file: 'dataplane/coalescer',
+    text: 'decrementTtl(this.#memory.bytes, this.#at);',
+    replacement: '',
+    does: 'lets what comes in live for ever',
+    red: ['unit/dataplane/coalescing'],
+  },
+  {
     file: 'dataplane/fast-path/with-fast-path',
     text: ' && equalJson(state, this.#unseen)',
     replacement: '',

@@ -26,9 +26,9 @@ import type { FastPath, FastPathHost, FindOnlooker } from './fast-path.js';
 
 /** Links may be replaced under it, and what refused it may have gone. */
 const LOOK_EVERY_MS = 5_000;
-/** Programs are started to look for onlookers: not while this host is becoming ready, and not for each of many changes. */
+/** Programs are started to look for onlookers: not while the first packets wait for us, and not for each of many changes. */
 const LEAST_PAUSE_MS = 1_000;
-/** So looking takes a hundredth of the time, also where the rules change all the time or nobody tells of changes. */
+/** So looking that takes up to 50 ms takes a hundredth of the time, also where rules change all the time or nobody tells of changes. */
 const PAUSE_PER_LOOK = 100;
 
 export class WithFastPath implements DataPlane {
@@ -74,6 +74,7 @@ export class WithFastPath implements DataPlane {
 
   async configure(state: ForwarderState, signal: AbortSignal): Promise<void> {
     if (!equalJson(state, this.#state)) this.#close();
+    if (!equalJson(state, this.#unseen)) this.#unseen = undefined;
     this.#refusal = '';
     this.#looking.abort();
     this.#looking = new AbortController();
@@ -87,6 +88,7 @@ export class WithFastPath implements DataPlane {
 
   shutDown(signal: AbortSignal): Promise<void> {
     this.#looking.abort();
+    this.#unseen = undefined;
     this.#close();
     return this.#loops.shutDown(signal);
   }
@@ -200,10 +202,15 @@ export class WithFastPath implements DataPlane {
   }
 
   #makeTrue(): void {
+    if (this.#path?.isInPlace() === false) {
+      this.#close();
+      // The rules that it would pass by are others now.
+      this.#unseen = undefined;
+    }
     const wanted = this.#wanted();
     // It may have been made while the loops were being told something else.
     const isRight = equalJson(wanted, this.#state) && this.#agrees();
-    if (!isRight || this.#path?.isInPlace() === false) this.#close();
+    if (!isRight) this.#close();
     if (wanted === undefined || this.#path !== undefined || this.#host === undefined) return;
     this.#path = this.#host.open(wanted, () => this.#settle());
     this.#state = wanted;

@@ -7,15 +7,19 @@ import type { RunProgram } from '../run-program.js';
 import type { Datagrams } from './datagrams.js';
 import { outputIfInstalled } from './installed-program.js';
 import { iptablesHarm } from './iptables-datagrams.js';
+import { certainLegacyTables } from './legacy-tables.js';
 import { type NftChain, nftHarm } from './nft-datagrams.js';
 import { readError } from './program-errors.js';
 import { type SavedRules, savedRules } from './rule-programs.js';
 
 export class DatagramRules {
   readonly #run: RunProgram;
+  readonly #legacyTables: () => readonly string[];
 
-  constructor(run: RunProgram) {
+  /** `legacyTables` names those of the kernel. */
+  constructor(run: RunProgram, legacyTables = () => certainLegacyTables('ipv4')) {
     this.#run = run;
+    this.#legacyTables = legacyTables;
   }
 
   /**
@@ -25,6 +29,7 @@ export class DatagramRules {
    */
   async find(question: Datagrams, signal: AbortSignal): Promise<string | undefined> {
     const [saved, listing] = await Promise.all([savedRules(this.#run, signal), this.#nft(signal)]);
+    requireAll(this.#legacyTables(), saved);
     for (const { program, tables } of saved) {
       const harm = iptablesHarm(tables, question);
       if (harm !== undefined) return `${program} ${harm}`;
@@ -45,6 +50,16 @@ export class DatagramRules {
     if (output !== undefined && output.code !== 0) throw readError('list the ruleset', output);
     return output?.stdout;
   }
+}
+
+/** Somebody has made them, with a program that is not installed here. */
+function requireAll(legacyTables: readonly string[], saved: readonly SavedRules[]): void {
+  const isPrinted = (name: string) => saved.some(({ isOfNft, tables }) => !isOfNft && tables.has(name));
+  const unknown = legacyTables.filter((name) => !isPrinted(name));
+  if (unknown.length > 0)
+    throw new ObserveError(
+      `Cannot read the legacy tables ${unknown.join(', ')}: no program prints them; install iptables-legacy`,
+    );
 }
 
 /** iptables-save prints a table without the chains that it does not know how to read, and nft knows less of those that it does. */

@@ -4,7 +4,7 @@ import { linkIndex } from '../packet-devices.js';
 import { type RunProgram, runProgram } from '../run-program.js';
 import { DatagramRules } from './datagram-rules.js';
 import type { Datagrams } from './datagrams.js';
-import { legacyTables } from './legacy-tables.js';
+import { certainLegacyTables } from './legacy-tables.js';
 import { watchRuleEvents } from './rule-events.js';
 
 export class HostRules {
@@ -34,8 +34,9 @@ export class HostRules {
     if (qdisc !== undefined) return `tc qdisc ${qdisc} on ${question.link}`;
     const { address, port, link } = question;
     const asked = `${address} ${port} ${link}`;
-    // Of legacy tables nobody tells.
-    if (this.#last?.question === asked && legacyTables('ipv4').length === 0) return this.#last.found;
+    // Of changes in legacy tables nobody tells.
+    const hasLegacy = certainLegacyTables('ipv4').length > 0;
+    if (this.#last?.question === asked && !hasLegacy) return this.#last.found;
     const before = this.#changes;
     const found = await this.#rules.find(question, this.#signal);
     // A change in the meantime may have come too late for the programs.

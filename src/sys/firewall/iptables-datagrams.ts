@@ -29,19 +29,36 @@ const WAYS = [
 /** As the arguments of iptables: `-t raw -A PREROUTING -p udp -j DROP`. */
 export function iptablesHarm(tables: SavedTables, datagrams: Datagrams): string | undefined {
   for (const [name, table] of tables) {
-    if (name === 'nat') continue;
     for (const [chain, factsOf] of WAYS) {
-      const harm = harmIn(table, chain, factsOf(datagrams));
+      const harm = harmIn(
+        table,
+        chain,
+        factsOf(datagrams),
+        name === 'nat' ? isHarmlessTranslation : isHarmlessTarget,
+      );
       if (harm !== undefined) return `-t ${name} ${harm}`;
     }
   }
   return undefined;
 }
 
-function harmIn(table: SavedTable, chain: string, facts: Facts): string | undefined {
+const isHarmlessTarget = (target: string) => target === 'ACCEPT' || target === 'RETURN';
+
+/**
+ * Datagrams to another address or port do not get to the loop either, and the address of the link is ours. But one may have them come
+ * from an address that other hosts know us by.
+ */
+const isHarmlessTranslation = (target: string) => target !== 'SNAT' && target !== 'NETMAP';
+
+function harmIn(
+  table: SavedTable,
+  chain: string,
+  facts: Facts,
+  isHarmless: (target: string) => boolean,
+): string | undefined {
   if (table.get(chain)?.policy === 'DROP') return `-P ${chain} DROP`;
   const stepsOf = (name: string) =>
-    (table.get(name)?.rules ?? []).flatMap((rule) => stepOf(rule, table, facts) ?? []);
+    (table.get(name)?.rules ?? []).flatMap((rule) => stepOf(rule, table, facts, isHarmless) ?? []);
   return firstHarm(stepsOf, chain);
 }
 
@@ -49,7 +66,12 @@ function harmIn(table: SavedTable, chain: string, facts: Facts): string | undefi
 const ASKING_MATCHES = ['comment', 'udp', 'tcp', 'multiport'];
 
 /** Undefined when the rule is not about the datagrams. */
-function stepOf(rule: string, table: SavedTable, facts: Facts): Step | undefined {
+function stepOf(
+  rule: string,
+  table: SavedTable,
+  facts: Facts,
+  isHarmless: (target: string) => boolean,
+): Step | undefined {
   const [, , ...parts] = words(rule);
   let isNegated = false;
   let isAskingOnly = true;
@@ -62,8 +84,7 @@ function stepOf(rule: string, table: SavedTable, facts: Facts): Step | undefined
     if (part === '-j' || part === '-g') {
       const target = parts[0] ?? '';
       const isChain = table.has(target);
-      const isHarmless = isChain || target === 'ACCEPT' || target === 'RETURN';
-      return { rule, isHarmless, goesTo: isChain ? [target] : [] };
+      return { rule, isHarmless: isChain || isHarmless(target), goesTo: isChain ? [target] : [] };
     }
     const ask = QUESTIONS.get(part);
     if (ask !== undefined) {

@@ -32,8 +32,7 @@ interface VerdictMap extends NftChain {
 type Listed = { readonly chain?: BaseChain; readonly rule?: Rule; readonly map?: VerdictMap };
 
 const FAMILIES = ['ip', 'inet', 'netdev'];
-/** Translation would be in the way of any datagrams, whoever carries them. */
-const TYPES = ['filter', 'route'];
+const TYPES = ['filter', 'route', 'nat'];
 /** Not `forward`, which is for the packets in them. */
 const HOOKS: ReadonlyMap<string | undefined, (datagrams: Datagrams) => Facts> = new Map([
   ['prerouting', incoming],
@@ -91,7 +90,7 @@ function rulesetOf(objects: readonly Listed[]): Ruleset {
 }
 
 function harmIn(
-  { family, table, name, policy }: BaseChain,
+  { family, table, name, policy, type }: BaseChain,
   ruleset: Ruleset,
   facts: Facts,
 ): string | undefined {
@@ -99,7 +98,13 @@ function harmIn(
   const at = `${family} ${table}`;
   const stepsOf = (chain: string) =>
     (ruleset.rules.get(`${at} ${chain}`) ?? []).map(({ expr }): Step => {
-      const { isHarmless, goesTo } = effectOf(expr, facts, (map) => ruleset.maps.get(`${at} ${map}`)?.elem);
+      const mapNamed = (map: string) => ruleset.maps.get(`${at} ${map}`)?.elem;
+      const { isHarmless, goesTo } = effectOf(
+        expr,
+        facts,
+        type === 'nat' ? HARMLESS_NAT : HARMLESS,
+        mapNamed,
+      );
       return { rule: `${chain} ${ruleText(expr)}`, isHarmless, goesTo };
     });
   return firstHarm(stepsOf, name);
@@ -111,13 +116,15 @@ type Effect = Omit<Step, 'rule'>;
 function effectOf(
   statements: readonly JsonObject[],
   facts: Facts,
+  harmless: readonly string[],
   mapNamed: (name: string) => readonly Json[] | undefined,
 ): Effect {
   const goesTo: string[] = [];
   for (const [kind, value] of statements.flatMap((statement) => Object.entries(statement))) {
     // What stands before a match is done to others too.
     if (kind === 'match' && !couldMatch(value as JsonObject, facts)) break;
-    const effect = kind === 'vmap' ? effectOfMap(value, facts, mapNamed) : effectOfOne(kind, value);
+    const effect =
+      kind === 'vmap' ? effectOfMap(value, facts, harmless, mapNamed) : effectOfOne(kind, value, harmless);
     if (!effect.isHarmless) return effect;
     goesTo.push(...effect.goesTo);
   }
@@ -125,19 +132,22 @@ function effectOf(
 }
 
 const HARMLESS = ['match', 'counter', 'limit', 'accept', 'return', 'continue'];
+/** As for iptables: what is translated does not get to the loop either, but for a source that other hosts know us by (snat). */
+const HARMLESS_NAT = [...HARMLESS, 'dnat', 'redirect', 'masquerade', 'mangle', 'log', 'ct'];
 
-function effectOfOne(kind: string, value: Json): Effect {
+function effectOfOne(kind: string, value: Json, harmless: readonly string[]): Effect {
   const target = field(value, 'target');
   if ((kind === 'jump' || kind === 'goto') && typeof target === 'string')
     return { isHarmless: true, goesTo: [target] };
   // Of iptables' own matches and targets nft knows the names alone.
   const isMatch = kind === 'xt' && field(value, 'type') === 'match';
-  return { isHarmless: isMatch || HARMLESS.includes(kind), goesTo: [] };
+  return { isHarmless: isMatch || harmless.includes(kind), goesTo: [] };
 }
 
 function effectOfMap(
   value: Json,
   facts: Facts,
+  harmless: readonly string[],
   mapNamed: (name: string) => readonly Json[] | undefined,
 ): Effect {
   const [key = null, data] = [field(value, 'key'), field(value, 'data')];
@@ -146,7 +156,7 @@ function effectOfMap(
   const effects = (elements as readonly (readonly Json[])[])
     .filter(([element = null]) => couldMatch({ left: key, right: element }, facts))
     .flatMap(([, verdict = null]) => Object.entries(verdict as JsonObject))
-    .map(([kind, detail]) => effectOfOne(kind, detail));
+    .map(([kind, detail]) => effectOfOne(kind, detail, harmless));
   return {
     isHarmless: effects.every(({ isHarmless }) => isHarmless),
     goesTo: effects.flatMap(({ goesTo }) => goesTo),

@@ -70,7 +70,12 @@ export function wakeOnMulticast(
 ): void {
   if (signal.aborted) return;
   const socket = new NetlinkSocket(protocol);
-  for (const group of groups) socket.join(group);
+  try {
+    for (const group of groups) socket.join(group);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 
   let lastMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;

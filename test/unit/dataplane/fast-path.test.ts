@@ -276,6 +276,31 @@ test('that is left to us is looked at anew for another state, and with a capture
   assert.deepEqual(current().madeFor, shorter);
 });
 
+test('what was seen once is not believed where or when it may be otherwise', async () => {
+  await dataPlane.configure(AUTO, signal);
+  await clock.advance(PAUSE_MS);
+  const path = current();
+  path.inPlace = false;
+  path.wake();
+  assert.deepEqual(
+    [path.isClosed, openPath()],
+    [true, undefined],
+    'other rules may count where the address is now',
+  );
+  await clock.advance(PAUSE_MS);
+  assert.deepEqual(current().madeFor, AUTO);
+  for (const leave of [
+    () => dataPlane.configure({ ...AUTO, fastPath: false }, signal),
+    () => dataPlane.shutDown(signal),
+  ]) {
+    await leave();
+    await dataPlane.configure(AUTO, signal);
+    assert.equal(openPath(), undefined);
+    await clock.advance(PAUSE_MS);
+    assert.deepEqual(current().madeFor, AUTO);
+  }
+});
+
 test('a kernel without one is no trouble where it is left to us', async () => {
   refusal = new SystemError('Cannot set up the fast path: no', 'EINVAL');
   await dataPlane.configure(AUTO, signal);

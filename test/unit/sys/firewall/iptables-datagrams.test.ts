@@ -111,7 +111,13 @@ describe('a rule of iptables', () => {
   }
 
   it('is no matter in a table for address translation', () => {
-    assert.equal(harmOf('nat', '-A POSTROUTING -j MASQUERADE', '-A INPUT -j LOG'), undefined);
+    assert.equal(
+      harmOf('nat', '-A POSTROUTING -j MASQUERADE', '-A OUTPUT -j DNAT --to 192.0.2.9'),
+      undefined,
+    );
+    const snat = '-A POSTROUTING -o eth0 -p udp -m udp --sport 8285 -j SNAT --to-source 203.0.113.5';
+    assert.equal(harmOf('nat', snat), `-t nat ${snat}`);
+    assert.equal(harmOf('nat', snat.replace('8285', '53')), undefined);
   });
 
   it('is followed through jumps, and through those in a circle', () => {

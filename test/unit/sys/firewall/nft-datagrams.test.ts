@@ -10,7 +10,6 @@ describe('chains of nft', () => {
 
   it('are no matter when datagrams do not come there', () => {
     for (const fields of [
-      { type: 'nat' },
       { family: 'ip6' },
       { family: 'arp' },
       { family: 'bridge' },
@@ -19,6 +18,14 @@ describe('chains of nft', () => {
       { family: 'netdev', hook: 'egress', dev: ['eth1', 'eth2'] },
     ])
       assert.equal(harm(base('input', { policy: 'drop', ...fields })), undefined, JSON.stringify(fields));
+  });
+
+  it('of NAT are those by which the source is another, or nothing', () => {
+    const nat = base('postrouting', { type: 'nat' });
+    assert.equal(harm(nat, rule([{ masquerade: null }])), undefined);
+    assert.match(String(harm(nat, rule([{ snat: { addr: '203.0.113.5' } }]))), /^inet t c snat/);
+    assert.equal(harm(nat, rule([DROP])), 'inet t c drop');
+    assert.equal(harm(base('output', { type: 'nat', policy: 'drop' })), 'inet t c policy drop');
   });
 
   it('count at the link, and where nft does not say at which', () => {
