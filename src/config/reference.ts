@@ -96,9 +96,12 @@ function keyReference(node: Node, path: string): KeyReference {
   };
 }
 
+const BOOLEANS = ['true', 'false'];
+
 function typeText(node: Node): string {
   if (node.oneOf !== undefined) return 'section';
-  if (node.anyOf !== undefined) return inWords(node.anyOf.map(typeText));
+  if (node.anyOf !== undefined)
+    return inWords(node.anyOf.flatMap((each) => (each.type === 'boolean' ? BOOLEANS : [typeText(each)])));
   if (node.const !== undefined) return written(node.const);
   if (node.enum !== undefined) return inWords(node.enum.map(written));
   switch (node.type) {
@@ -107,7 +110,7 @@ function typeText(node: Node): string {
     case 'array':
       return node.items?.type === 'object' ? 'list of sections' : 'list of texts';
     case 'boolean':
-      return 'true or false';
+      return inWords(BOOLEANS);
     case 'integer':
       return `${node.minimum} to ${node.maximum}`;
     default:
