@@ -1,6 +1,7 @@
 /** Real etcd on loopback, of one member or several, for the length of one test. */
+import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LongProcess, outputOf } from './process.js';
@@ -160,14 +161,26 @@ export class EtcdServer {
   }
 }
 
+/** Below those that whoever connects is given (ip_local_port_range): nobody takes one before it is listened on. */
+const [FIRST_PORT, LAST_PORT] = [10_000, 30_000];
+
 /** A port nobody listens on now. */
 export async function freePort(address: string): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isFree(address, port)) return port;
+  }
+}
+
+async function isFree(address: string, port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, address, resolve);
+  const isListening = await new Promise<boolean>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    server.listen(port, address, () => resolve(true));
   });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  if (isListening) await new Promise((resolve) => server.close(resolve));
+  return isListening;
 }
