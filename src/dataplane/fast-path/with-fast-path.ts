@@ -167,6 +167,7 @@ export class WithFastPath implements DataPlane {
   async #lookOut(state: ForwarderState, signal: AbortSignal): Promise<void> {
     let find: FindOnlooker | undefined;
     let pauseMs = LEAST_PAUSE_MS;
+    let settledMs = Number.NEGATIVE_INFINITY;
     while (await this.#hasSlept(pauseMs, signal)) {
       const startedMs = this.#clock.boottimeMs();
       let trouble: string | undefined;
@@ -179,9 +180,14 @@ export class WithFastPath implements DataPlane {
         trouble = asError(error).message;
       }
       if (signal.aborted) return;
+      const wasUnseen = this.#unseen !== undefined;
       this.#unseen = trouble === undefined ? state : undefined;
       if (trouble !== undefined) this.#tell(trouble);
-      this.#settle();
+      // All peers are compared, and a kernel that refuses has programs to verify: not with each look.
+      if (wasUnseen !== (trouble === undefined) || startedMs - settledMs >= LOOK_EVERY_MS) {
+        settledMs = startedMs;
+        this.#settle();
+      }
       const tookMs = this.#clock.boottimeMs() - startedMs;
       pauseMs = Math.min(Math.max(LEAST_PAUSE_MS, PAUSE_PER_LOOK * tookMs), LOOK_EVERY_MS);
     }

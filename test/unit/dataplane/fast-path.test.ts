@@ -92,6 +92,8 @@ let refusal: SystemError | undefined;
 /** What would have to see the datagrams; an error when nobody can tell. */
 let onlooker: string | Error | undefined;
 let looks: number;
+/** To make a fast path. */
+let attempts: number;
 let warnings: string[];
 let told: string[];
 let log: Log;
@@ -108,7 +110,9 @@ beforeEach(() => {
   told = [];
   onlooker = undefined;
   looks = 0;
+  attempts = 0;
   const open = (state: ForwarderState, wake: () => void) => {
+    attempts++;
     if (refusal !== undefined) throw refusal;
     const path = new FakeFastPath(state, wake);
     paths.push(path);
@@ -301,11 +305,12 @@ test('what was seen once is not believed where or when it may be otherwise', asy
   }
 });
 
-test('a kernel without one is no trouble where it is left to us', async () => {
+test('a kernel without one is no trouble where it is left to us, and not asked with each look', async () => {
   refusal = new SystemError('Cannot set up the fast path: no', 'EINVAL');
   await dataPlane.configure(AUTO, signal);
-  for (let look = 0; look < 3; look++) await clock.advance(PAUSE_MS);
+  for (let look = 0; look < 6; look++) await clock.advance(PAUSE_MS);
   assert.deepEqual([told, warnings], [['{"reason":"Cannot set up the fast path: no"}'], []]);
+  assert.deepEqual([looks, attempts], [6, 2]);
 });
 
 test('looking that takes long is done less often', async () => {
